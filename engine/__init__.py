@@ -1,0 +1,45 @@
+"""stepgrad's engine: scalar reverse-mode automatic differentiation that can be read, stepped and drawn.
+
+Read rules.py (the table of derivatives), order.py and value.py in this order: that is all of backprop.
+Besides the names below, each row of the table is a function here: exp, log, tanh, maximum, total, …
+"""
+
+from engine.calculus import derivative, gradient, hessian, jvp, replay
+from engine.check import gradcheck
+from engine.domain import DomainError
+from engine.functions import FUNCTIONS, operation
+from engine.order import topological_order
+from engine.value import Value, label
+
+__all__ = [
+    "DomainError",
+    "Value",
+    "derivative",
+    "gradcheck",
+    "gradient",
+    "hessian",
+    "jvp",
+    "label",
+    "operation",
+    "replay",
+    "topological_order",
+]
+__all__ += [name for name in FUNCTIONS if name not in ("abs", "pow")]  # these two would hide Python's own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors; a test compares it with the table
+    from collections.abc import Iterable
+
+    Operand = Value | int | float
+
+    def _unary(x: Operand, /) -> Value: ...
+    def _binary(x: Operand, y: Operand, /) -> Value: ...
+    def _many(xs: Iterable[Operand], /) -> Value: ...
+
+    neg = sqrt = exp = expm1 = log = log1p = sin = cos = tan = asin = acos = atan = _unary
+    sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
+    sigmoid = softplus = relu = leaky_relu = silu = gelu = step = sign = _unary
+    add = sub = mul = div = atan2 = hypot = maximum = minimum = greater = _binary
+    total = logsumexp = share = _many
+
+globals().update(FUNCTIONS)

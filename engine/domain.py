@@ -1,0 +1,110 @@
+"""What may enter a graph, and what is said where something may not.
+
+Only finite real numbers enter. An operation that would make a NaN or an infinity raises DomainError; a local
+derivative may be infinite (that of sqrt at 0), and then a pass that needs it raises.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+from engine.arithmetic import float_functions
+from engine.notation import python_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from engine.rules import Rule
+    from engine.value import Value
+
+INSTEAD = {  # what to write instead, by the type that was given
+    "bool": "write 1.0 or 0.0",
+    "str": "write float(...) around it",
+    "complex": "the engine is real, so take its .real, .imag or abs()",
+    "NoneType": "did a function forget to return?",
+    "list": "apply the operation to each element, or total() to all",
+    "tuple": "apply the operation to each element, or total() to all",
+    "ndarray": "apply the operation to each element, e.g. of array.tolist()",
+    "Value": "write .data for its number",
+}
+TOO_LARGE = "too large for a float (beyond 1.8e308)"
+
+
+class DomainError(ArithmeticError):
+    """An operation, a leaf or a backward pass would have put a NaN or an infinity into the graph."""
+
+
+def number(given: object) -> float:
+    """The operand as a float; int, float and other real numbers (NumPy's scalars) will do.
+
+    Raises TypeError for anything else, saying what to write; DomainError for an infinity, a NaN, an int too large.
+    """
+    if type(given) is not float and type(given) is not int:
+        from numbers import Real
+
+        if isinstance(given, bool) or not isinstance(given, Real):
+            kind = type(given).__name__
+            advice = INSTEAD.get(kind, "write float(...) around it, if it is a number")
+            raise TypeError(f"{kind} given where a Value or a real number is expected: {advice}")
+    try:
+        result = float(given)
+    except OverflowError:
+        raise DomainError(f"an int given is {TOO_LARGE}") from None
+    if result - result != 0:  # only inf and nan
+        raise DomainError(f"{result} given where a finite number is expected: check where it comes from")
+    return result
+
+
+def settle(rule: Rule, operands: Sequence[Value | float], numbers: Sequence[float]) -> tuple[float, list[float | None]]:
+    """The value and the partials, computed with care where the quick way failed: a partial may be inf or nan.
+
+    Raises DomainError, with the operation, its formula, the operands and the domain, where the value isn't finite.
+    """
+    variables: dict[str, Any] = {"xs": numbers} if rule.many else dict(zip(rule.operands, numbers, strict=True))
+    try:
+        variables["z"] = eval(python_source(rule.value), float_functions() | variables)
+        if not math.isfinite(variables["z"]):
+            raise OverflowError
+    except (ArithmeticError, ValueError) as error:
+        problem = TOO_LARGE if isinstance(error, OverflowError) else "not defined"
+        domain = "any number" if rule.domain == "any" else rule.domain
+        raise DomainError(
+            f"{rule.name}: {rule.typed} is {problem} at {listed(rule, operands)}; its domain: {domain}"
+        ) from None
+    partials = [eval(python_source(p, "divide({}, {})"), _ieee_functions() | variables) for p in rule.partials]
+    slopes = partials[0] if rule.many else partials
+    constants = [isinstance(operand, float) for operand in operands]
+    return variables["z"], [None if constant else slope for constant, slope in zip(constants, slopes, strict=True)]
+
+
+@cache
+def _ieee_functions() -> dict[str, Any]:
+    return float_functions(ieee=True)
+
+
+def contribution_error(node: Value, slot: int, upstream: float) -> DomainError:
+    """The error for an upstream gradient times a local derivative that is infinite, undefined or gives too much."""
+    rule, partial = node.rule, node.partials[slot]
+    assert rule is not None and partial is not None
+    slope, operand = (rule.partials[0], "x") if rule.many else (rule.partials[slot], rule.operands[slot])
+    wrong = "undefined" if partial != partial else "infinite" if partial - partial != 0 else f"{partial!r}, {TOO_LARGE}"
+    wrong += "" if partial - partial != 0 else " times that"
+    return DomainError(
+        f"{rule.name}: dz/d{operand} = {slope} is {wrong} at {listed(rule, node.inputs)}, "
+        f"and the pass needs it: the gradient arriving there is {upstream!r}"
+    )
+
+
+def listed(rule: Rule, operands: Sequence[Value | float]) -> str:
+    """Operands as `x = -0.5 (w), y = 3.0`, at most five of them."""
+    texts = []
+    for slot, operand in enumerate(operands[:5]):
+        name = f"xs[{slot}]" if rule.many else rule.operands[slot]
+        if isinstance(operand, float):
+            texts.append(f"{name} = {operand!r}")
+        else:
+            texts.append(f"{name} = {operand.data!r}" + (f" ({operand.label})" if operand.label else ""))
+    return ", ".join(texts) + (f" and {len(operands) - 5} more" if len(operands) > 5 else "")

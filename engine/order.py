@@ -1,0 +1,68 @@
+"""The order of a graph: every node after all its inputs; and the names that its nodes are shown by.
+
+Backprop needs this order: a node may pass its gradient on only when every consumer has contributed to it.
+Read rules.py before, value.py after.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.value import Value
+
+
+def topological_order(root: Value) -> list[Value]:
+    """The nodes that root was computed from, root last, each after all its inputs.
+
+    Depth first and in operand order, so the order is that in which Python would evaluate the expression; with a stack
+    of its own, so that no graph is too deep. Time and memory are linear in the edges.
+    Raises TypeError if root isn't a Value.
+
+    >>> from engine import Value
+    >>> x, w = Value(2.0, label="x"), Value(3.0, label="w")
+    >>> [node.label or node.op for node in topological_order(x * w + x)]
+    ['x', 'w', 'mul', 'add']
+    """
+    if not hasattr(root, "inputs"):
+        raise TypeError(f"topological_order takes the Value at the end of a graph, not {type(root).__name__}")
+    order: list[Value] = []
+    seen = {root}
+    stack = [(root, iter(root.inputs))]  # a recursion written out: the nodes entered, and what each has still to visit
+    while stack:
+        node, remaining = stack[-1]
+        for input in remaining:
+            if not isinstance(input, float) and input not in seen:
+                seen.add(input)
+                stack.append((input, iter(input.inputs)))
+                break
+        else:
+            order.append(node)
+            stack.pop()
+    return order
+
+
+def display_names(nodes: Iterable[Value]) -> dict[Value, str]:
+    """A name for each node: its label, else v1, v2, … in this order; a label used before gets #2, #3, …
+
+    >>> from engine import Value
+    >>> x = Value(2.0, label="x")
+    >>> list(display_names(topological_order(x * x + Value(1.5, label="x"))).values())
+    ['x', 'v1', 'x#2', 'v2']
+    """
+    nodes = list(nodes)
+    taken = {node.label for node in nodes}
+    names: dict[Value, str] = {}
+    uses: dict[str, int] = {}
+    unnamed = 0
+    for node in nodes:
+        if node.label is None:
+            unnamed += 1
+            while f"v{unnamed}" in taken:
+                unnamed += 1
+            names[node] = f"v{unnamed}"
+        else:
+            uses[node.label] = count = uses.get(node.label, 0) + 1
+            names[node] = node.label if count == 1 else f"{node.label}#{count}"
+    return names

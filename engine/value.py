@@ -1,0 +1,226 @@
+"""Value, the node of a computation graph: a number that remembers its operation, its operands and their partials.
+
+backward() is here, and it is all of backprop: in reverse topological order every node hands each of its inputs
+its own gradient times the local derivative recorded on that edge. functions.py makes the operations.
+"""
+
+from __future__ import annotations
+
+import warnings
+from itertools import islice
+
+from engine.domain import DomainError, contribution_error, number
+from engine.order import topological_order
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeAlias
+
+    from engine.rules import Rule
+
+    Number: TypeAlias = int | float
+
+
+def _refuse(instead: str) -> Callable[..., Any]:
+    def method(self: Value, *_: object) -> Any:
+        raise TypeError(instead)
+
+    return method
+
+
+class Value:
+    """A node: `Value(2.0, label="x")` is a leaf; operators and functions of Values make the others.
+
+    data is the number, grad the ∂E/∂node of the last E.backward() (None before), label a name to show. rule is the row
+    of the table that made the node (None for a leaf). Values are equal only to themselves; < and > read the number.
+    Raises TypeError for data that isn't a real number or a label that isn't a str; DomainError for an infinity or NaN.
+
+    >>> x, w = Value(1.4, label="x"), Value(0.7, label="w")
+    >>> E = (x * w).tanh()
+    >>> E.backward(); w.grad
+    0.6042...
+    """
+
+    # One or two operands stand in slots of their own, any other number in tuples in _x and _dx: what an object costs
+    # is its share of the garbage collector's work, and a tuple would double it.
+    __slots__ = ("_data", "_dx", "_dy", "_x", "_y", "grad", "label", "rule")
+
+    grad: float | None
+    label: str | None
+    rule: Rule | None
+    if TYPE_CHECKING:  # what functions.py makes from the table; a test compares the two
+
+        def _unary(self) -> Value: ...
+        def _binary(self, other: Value | Number) -> Value: ...
+
+        __neg__ = __abs__ = _unary
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _binary
+        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _binary
+        neg = abs = sqrt = exp = expm1 = log = log1p = sin = cos = tan = asin = acos = atan = _unary
+        sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
+        sigmoid = softplus = relu = leaky_relu = silu = gelu = step = sign = _unary
+
+    __array_ufunc__ = None  # makes NumPy leave array * value to us: a TypeError, not an array of objects
+
+    def __init__(self, data: Number, label: str | None = None) -> None:
+        if not (label is None or isinstance(label, str)):
+            raise TypeError(f"a label is a str, not {type(label).__name__}")
+        self._data = number(data)
+        self.grad, self.label, self.rule = None, label, None
+        self._x, self._y, self._dx, self._dy = (), None, (), None
+
+    @property
+    def data(self) -> float:
+        """The number. Only a leaf's can be assigned: what is computed from it is of the moment it was computed."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Number) -> None:
+        if self.rule is not None:
+            raise AttributeError(
+                f"the data of a node made by {self.op} can't be assigned: set a leaf's and build again"
+            )
+        self._data = number(data)
+
+    @property
+    def op(self) -> str | None:
+        """The name of the rule that made this node, None for a leaf."""
+        return self.rule.name if self.rule else None
+
+    @property
+    def inputs(self) -> tuple[Value | float, ...]:
+        """The operands in order: Values, and plain floats for constants."""
+        x: Any = self._x
+        return x if type(x) is tuple else (x,) if self._y is None else (x, self._y)
+
+    @property
+    def partials(self) -> tuple[float | None, ...]:
+        """∂node/∂operand for each of inputs, as recorded when the node was made; None for a constant."""
+        dx: Any = self._dx
+        return dx if type(dx) is tuple else (dx,) if self._y is None else (dx, self._dy)
+
+    def backward(self) -> None:
+        """∂self/∂node into node.grad, for every node that self was computed from; leaves accumulate, as in PyTorch.
+
+        Raises DomainError, and leaves the leaves' gradients as they were, where a gradient isn't finite.
+        """
+        order: list[Any] = topological_order(self)
+        if stale := first_stale(order, at_most=40):  # enough to notice a graph built once, outside a training loop
+            warnings.warn(f"{stale}: these gradients are those of the old numbers; build it again", stacklevel=2)
+        leaves = [(node, node.grad) for node in order if node.rule is None]
+        for node in order:
+            if node.rule is not None or node.grad is None:
+                node.grad = 0.0
+        order[-1].grad += 1.0  # ∂E/∂E
+        try:
+            for node in reversed(order):  # all consumers of node have contributed: its gradient is complete
+                upstream = node.grad
+                if upstream - upstream != 0:  # inf or nan
+                    raise _not_finite(node, order)
+                if upstream != 0:
+                    for input, partial in zip(node.inputs, node.partials, strict=True):
+                        if partial is not None:  # a constant has none
+                            input.grad += upstream * partial
+        except BaseException:
+            for leaf, grad in leaves:
+                leaf.grad = grad
+            raise
+
+    def zero_grad(self) -> None:
+        """Every gradient in the graph back to None, "not computed yet"."""
+        for node in topological_order(self):
+            node.grad = None
+
+    def __repr__(self) -> str:
+        return f"Value(data={self._data!r}, grad={self.grad!r}, label={self.label!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    # -- as a Python object: equal only to itself, ordered by its number, never silently turned into a plain one
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is Value:
+            return self is other
+        raise TypeError(f"a Value is equal only to itself: to compare the number, write x.data == {other!r}")
+
+    def __lt__(self, other: Value | Number) -> bool:
+        return self._data < (other._data if type(other) is Value else number(other))
+
+    def __le__(self, other: Value | Number) -> bool:
+        return self._data <= (other._data if type(other) is Value else number(other))
+
+    def __gt__(self, other: Value | Number) -> bool:
+        return self._data > (other._data if type(other) is Value else number(other))
+
+    def __ge__(self, other: Value | Number) -> bool:
+        return self._data >= (other._data if type(other) is Value else number(other))
+
+    __bool__ = _refuse("a Value is neither true nor false: write x.data != 0, or x is not None")
+    __float__ = _refuse("float() or math.f() of a Value would cut the graph: use engine.f(x), or x.data for the number")
+    __int__ = __index__ = _refuse("int() of a Value would cut the graph: write int(x.data) for the number")
+    __array__ = _refuse("a NumPy array of a Value would cut the graph: write x.data for the number")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.rule is not None:
+            raise TypeError("a node of a graph can't be copied or pickled: replay(E, {}) makes a second graph")
+        return _leaf, (self._data, self.grad, self.label)
+
+
+def label(*mappings: Mapping[str, object], **named: Value) -> None:
+    """Gives several nodes their names at once: `label(x=x, w=w)`, or `label(vars())` for all that have none yet.
+
+    Raises TypeError for a named argument that isn't a Value. Other entries of a mapping, and names that begin
+    with an underscore, are passed over.
+
+    >>> x, w = Value(1.4), Value(0.7)
+    >>> label(x=x, w=w); x
+    Value(data=1.4, grad=None, label='x')
+    """
+    for name, node in named.items():
+        if type(node) is not Value:
+            raise TypeError(f"label({name}=…) takes a Value, not {type(node).__name__}")
+        node.label = name
+    for mapping in mappings:
+        if not hasattr(mapping, "items"):
+            raise TypeError(f"label takes a mapping such as vars(), or names as in label(x=x), not {mapping!r}")
+        for name, given in mapping.items():
+            if type(given) is Value and given.label is None and not name.startswith("_"):
+                given.label = name
+
+
+def first_stale(order: list[Any], at_most: int | None = None) -> str | None:
+    """What to say if the nodes weren't computed from their leaves' present data; None where they were.
+
+    Computes all operations again, or only the first at_most.
+    """
+    for node in islice((node for node in order if node.rule), at_most):
+        numbers = [input if type(input) is float else input.data for input in node.inputs]
+        try:
+            stale = node.rule.apply(numbers) != node.data
+        except DomainError:
+            stale = True
+        if stale:
+            leaves = [input.label or "a leaf" for input in node.inputs if type(input) is Value and not input.rule]
+            return f"{' or '.join(leaves)} was set to another number after the graph was built"
+    return None
+
+
+def _not_finite(node: Value, order: list[Any]) -> DomainError:
+    """The error for a gradient that came out infinite or undefined: it names the edge that made it so."""
+    for consumer in reversed(order):
+        for slot, (input, partial) in enumerate(zip(consumer.inputs, consumer.partials, strict=True)):
+            if input is node and partial is not None and consumer.grad:
+                contribution = consumer.grad * partial
+                if contribution - contribution != 0:
+                    return contribution_error(consumer, slot, consumer.grad)
+    named = node.label or node.op or "a leaf"
+    return DomainError(f"the gradient of {named} is {node.grad}: what it held and what was added exceed 1.8e308")
+
+
+def _leaf(data: float, grad: float | None, label: str | None) -> Value:
+    leaf = Value(data, label)
+    leaf.grad = grad
+    return leaf
