@@ -85,6 +85,18 @@ def _ieee_functions() -> dict[str, Any]:
     return float_functions(ieee=True)
 
 
+def gradient_error(node: Value, order: list[Any]) -> DomainError:
+    """The error for a gradient that came out infinite or undefined: it names the edge that made it so."""
+    for consumer in reversed(order):
+        for slot, (input, partial) in enumerate(zip(consumer.inputs, consumer.partials, strict=True)):
+            if input is node and partial is not None and consumer.grad:
+                contribution = consumer.grad * partial
+                if contribution - contribution != 0:
+                    return contribution_error(consumer, slot, consumer.grad)
+    named = node.label or node.op or "a leaf"
+    return DomainError(f"the gradient of {named} is {node.grad}: what it held and what was added exceed 1.8e308")
+
+
 def contribution_error(node: Value, slot: int, upstream: float) -> DomainError:
     """The error for an upstream gradient times a local derivative that is infinite, undefined or gives too much."""
     rule, partial = node.rule, node.partials[slot]

@@ -1,0 +1,248 @@
+"""Networks of Values: a neuron is g(Σ(w·x, b)), a layer a row of neurons, an MLP layers one after another.
+
+Everything stays a scalar with a name: parameters, and the nodes z and a of each neuron, are labelled by the expression
+that reaches them from the model, such as hidden[2].w[3]. Next: losses.py, optimizers.py, training.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any, TypeAlias
+
+from engine import Value, total
+from engine.functions import FUNCTIONS
+from engine.rules import TABLE
+
+Operand: TypeAlias = Value | int | float
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"identity": lambda z: z} | {
+    rule.name: FUNCTIONS[rule.name] for rule in TABLE if rule.operands == ("x",)
+}
+RECTIFIERS = ("relu", "leaky_relu", "silu", "gelu")  # they pass on half of what comes
+
+
+class Module:
+    """Anything with parameters: the leaves among its attributes, in Modules and in lists there too.
+
+    >>> class Line(Module):
+    ...     def __init__(self) -> None:
+    ...         self.slope, self.offset = Value(0.7), Value(-1.3)
+    ...     def __call__(self, x: list[float]) -> list[Value]:
+    ...         return [self.slope * x[0] + self.offset]
+    >>> Line().parameters()
+    [Value(data=0.7, grad=None, label='slope'), Value(data=-1.3, grad=None, label='offset')]
+    """
+
+    path = ""  # the expression that reaches this module from its model; the model's own is empty
+    indexed = ""  # the attribute whose members module[i] reaches, if there is one
+
+    def __setattr__(self, name: str, member: object) -> None:
+        object.__setattr__(self, name, member)
+        if isinstance(member, (Value, Module, list, tuple)):
+            for path, found in _walk(member, "" if name == self.indexed else name, set()):
+                if isinstance(found, Value):
+                    found.label = path
+                else:
+                    object.__setattr__(found, "path", path)
+
+    def named_parameters(self) -> dict[str, Value]:
+        """Every parameter once, by the expression that reaches it: {"hidden[2].w[3]": Value(…), …}."""
+        return {path: found for path, found in _walk(self, "", set()) if isinstance(found, Value)}
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in the order of the attributes."""
+        return list(self.named_parameters().values())
+
+    def zero_grad(self) -> None:
+        """Every parameter's gradient back to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def __call__(self, x: Sequence[Operand]) -> list[Value]:
+        """The outputs, K Values, for one sample x, a row of D numbers or Values."""
+        raise NotImplementedError(
+            f"{type(self).__name__} needs a method __call__(self, x) that returns a list of Values"
+        )
+
+    def predict(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+        """The outputs for every row of X (M rows of D numbers), as M rows of K plain numbers; raises as the call does."""
+        return [[y.data for y in self(row)] for row in X]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the constructor needs to build a model of this shape again; save() keeps it."""
+        return {}
+
+    def save(self, path: str) -> None:
+        """Writes the weights and the shape as JSON, for nn.load; the file is whole or not there. Raises OSError."""
+        from nn.saving import save
+
+        save(self, path)
+
+    def __repr__(self) -> str:
+        shape = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        return f"{type(self).__name__}({shape})"
+
+
+def _walk(member: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value | Module]]:
+    """The leaves and Modules in a member, each once, with the expression that reaches them."""
+    if isinstance(member, (Value, Module)):
+        if id(member) in seen or (isinstance(member, Value) and member.rule is not None):
+            return
+        seen.add(id(member))
+        yield path, member
+    if isinstance(member, Module):
+        for name, inner in vars(member).items():
+            yield from _walk(inner, path if name == member.indexed else f"{path}.{name}".lstrip("."), seen)
+    elif isinstance(member, (list, tuple)):
+        for i, inner in enumerate(member):
+            yield from _walk(inner, f"{path}[{i}]", seen)
+
+
+class Neuron(Module):
+    """One neuron, a = g(z), z = Σ(w·x, b): .w its weights in input order, .b its bias (None without).
+
+    Weights are drawn evenly from ±√(3/inputs), times √2 before a rectifier; biases from ±1/√inputs (LeCun et al., Efficient
+    BackProp, 1998; He et al., Delving deep into rectifiers, 2015). seed is an int, or a random.Random to go on with.
+    Raises ValueError for a size below 1 or an unknown activation.
+    """
+
+    def __init__(self, inputs: int, activation: str = "tanh", bias: bool = True, seed: int | Random = 0) -> None:
+        check_size("inputs", inputs)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation {activation!r} is unknown; there are {', '.join(ACTIVATIONS)}")
+        random = seed if isinstance(seed, Random) else Random(seed)
+        bound = math.sqrt((6 if activation in RECTIFIERS else 3) / inputs)
+        self.w = [Value(random.uniform(-bound, bound)) for _ in range(inputs)]
+        self.b = Value(random.uniform(-1, 1) / math.sqrt(inputs)) if bias else None
+        self.activation = activation
+
+    def __call__(self, x: Sequence[Operand]) -> list[Value]:
+        return [self.activate(check_row(self, x, len(self.w)))]
+
+    def activate(self, x: Sequence[Operand]) -> Value:
+        """The output for a row that has been checked."""
+        products = [w * xi for w, xi in zip(self.w, x, strict=True)]
+        z = total(products if self.b is None else [*products, self.b])
+        a: Value = ACTIVATIONS[self.activation](z)
+        if self.path:
+            z.label = f"{self.path}.z"
+            a.label = f"{self.path}.a"
+        return a
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"inputs": len(self.w), "activation": self.activation, "bias": self.b is not None}
+
+
+class Layer(Module):
+    """A row of neurons over the same inputs; layer[i] is the i-th.
+
+    >>> [y.label for y in Layer(3, 2)([0.7, -1.3, 0.4])]
+    ['[0].a', '[1].a']
+    """
+
+    indexed = "neurons"
+
+    def __init__(
+        self, inputs: int, neurons: int, activation: str = "tanh", bias: bool = True, seed: int | Random = 0
+    ) -> None:
+        check_size("neurons", neurons)
+        random = seed if isinstance(seed, Random) else Random(seed)
+        self.neurons = [Neuron(inputs, activation, bias, random) for _ in range(neurons)]
+
+    def __call__(self, x: Sequence[Operand]) -> list[Value]:
+        x = check_row(self, x, len(self.neurons[0].w))
+        return [neuron.activate(x) for neuron in self.neurons]
+
+    def __getitem__(self, i: int) -> Neuron:
+        return self.neurons[i]
+
+    def __len__(self) -> int:
+        return len(self.neurons)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        inputs, activation, bias = self.neurons[0].arguments.values()
+        return {"inputs": inputs, "neurons": len(self), "activation": activation, "bias": bias}
+
+
+class MLP(Module):
+    """Layers one after another (equation (8) of the derivation), the last one linear: .layers.
+
+    >>> model = MLP(2, [3, 1], seed=4)
+    >>> [y] = model([0.5, -1.5])
+    >>> len(model.parameters()), model.layers[1][0].b.label
+    (13, 'layers[1][0].b')
+    """
+
+    def __init__(self, inputs: int, sizes: Sequence[int], activation: str = "relu", seed: int | Random = 0) -> None:
+        if isinstance(sizes, int) or not list(sizes):
+            raise ValueError(f"sizes is the list of the layers' neurons, such as [16, 16, 1]; given was {sizes!r}")
+        random = seed if isinstance(seed, Random) else Random(seed)
+        activations = [activation] * (len(sizes) - 1) + ["identity"]
+        self.layers = [
+            Layer(inputs, neurons, activation, seed=random)
+            for inputs, neurons, activation in zip([inputs, *sizes], sizes, activations, strict=False)
+        ]
+
+    def __call__(self, x: Sequence[Operand]) -> list[Value]:
+        outputs: Any = x
+        for layer in self.layers:
+            outputs = layer(outputs)
+        return outputs  # type: ignore[no-any-return]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        first = self.layers[0].arguments
+        return {
+            "inputs": first["inputs"],
+            "sizes": [len(layer) for layer in self.layers],
+            "activation": first["activation"],
+        }
+
+
+class RegressionMLP(Module):
+    """The 2-layer regression network of the derivation, equations (1) to (10): Y = W2ᵀ g(W1ᵀ X + B1) + B2.
+
+    D inputs, n hidden neurons with activation g, K linear outputs: .hidden and .output are its two layers.
+
+    >>> RegressionMLP(inputs=3, hidden=2)
+    RegressionMLP(inputs=3, hidden=2, outputs=1, activation='tanh')
+    """
+
+    def __init__(
+        self, inputs: int, hidden: int, outputs: int = 1, activation: str = "tanh", seed: int | Random = 0
+    ) -> None:
+        random = seed if isinstance(seed, Random) else Random(seed)
+        self.hidden = Layer(inputs, hidden, activation, seed=random)
+        self.output = Layer(hidden, outputs, "identity", seed=random)
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [self.hidden, self.output]
+
+    def __call__(self, x: Sequence[Operand]) -> list[Value]:
+        return self.output(self.hidden(x))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        inputs, hidden, activation, _ = self.hidden.arguments.values()
+        return {"inputs": inputs, "hidden": hidden, "outputs": len(self.output), "activation": activation}
+
+
+def check_size(name: str, size: object) -> None:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise ValueError(f"{name} is a whole number from 1 up; given was {size!r}")
+
+
+def check_row(module: Module, x: Any, inputs: int) -> Sequence[Operand]:
+    """One sample's row as a list; ValueError if it hasn't as many numbers as the module has inputs."""
+    row = x.tolist() if hasattr(x, "tolist") else x
+    if not isinstance(row, (list, tuple)) or len(row) != inputs:
+        given = f"{len(row)} of them" if isinstance(row, (list, tuple)) else f"{type(x).__name__}"
+        where = f" at {module.path}" if module.path else ""
+        raise ValueError(f"{type(module).__name__}{where} takes a row of {inputs} numbers; given was {given}")
+    return row

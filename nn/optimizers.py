@@ -1,0 +1,124 @@
+"""Optimizers: from the parameters' gradients to their next numbers.
+
+step() computes every new number before it sets the first, so that an overflow leaves the model as it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from engine import DomainError, Value
+from nn.modules import Module
+
+Rate: TypeAlias = float | Sequence[float]
+State: TypeAlias = tuple[float, ...]
+
+
+class Optimizer:
+    """What optimizers share: the parameters, a learning rate for all or one per layer, and the step."""
+
+    def __init__(self, model: Module | Sequence[Value], learning_rate: Rate, weight_decay: float) -> None:
+        self.model, self.learning_rate, self.weight_decay = model, learning_rate, weight_decay
+        self.state: dict[Value, State] = {}
+        check_number("weight_decay", weight_decay)
+        self.rates()
+
+    def parameters(self) -> list[Value]:
+        return self.model.parameters() if isinstance(self.model, Module) else list(self.model)
+
+    def rates(self) -> dict[Value, float]:
+        """The learning rate of each parameter. Raises ValueError for a rate that isn't positive, or a wrong number of them."""
+        if isinstance(self.learning_rate, (int, float)):
+            check_number("learning_rate", self.learning_rate, above_zero=True)
+            return dict.fromkeys(self.parameters(), self.learning_rate)
+        layers = getattr(self.model, "layers", None)
+        if not layers or len(layers) != len(self.learning_rate):
+            count = f"{len(layers)} layers" if layers else "no .layers"
+            raise ValueError(f"{len(self.learning_rate)} learning rates were given for a model of {count}")
+        for rate in self.learning_rate:
+            check_number("learning_rate", rate, above_zero=True)
+        return {
+            parameter: rate
+            for layer, rate in zip(layers, self.learning_rate, strict=True)
+            for parameter in layer.parameters()
+        }
+
+    def zero_grad(self) -> None:
+        """Every parameter's gradient back to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Moves every parameter that has a gradient. Raises DomainError, and moves none, where one would not stay finite."""
+        numbers: dict[Value, float] = {}
+        state = dict(self.state)
+        for parameter, rate in self.rates().items():
+            if parameter.grad is not None:
+                slope = parameter.grad + self.weight_decay * parameter.data
+                change, state[parameter] = self.change(slope, self.state.get(parameter, ()))
+                numbers[parameter] = parameter.data - rate * change
+                if not math.isfinite(numbers[parameter]):
+                    raise DomainError(
+                        f"a step of {type(self).__name__} would make {parameter.label or 'a parameter'} {numbers[parameter]} "
+                        f"(it is {parameter.data!r}, its gradient {parameter.grad!r}): take a smaller learning rate"
+                    )
+        for parameter, number in numbers.items():
+            parameter.data = number
+        self.state = state
+
+    def change(self, slope: float, state: State) -> tuple[float, State]:
+        """The change for a learning rate of 1, and the parameter's next state."""
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Gradient descent, w ← w - ρ ∂E/∂w, equations (12) to (14), with one rate for all or one per layer, ρ1, ρ2.
+
+    With momentum m, the change is v ← m·v + ∂E/∂w (Polyak, 1964, in PyTorch's form); weight_decay λ adds λ·w to ∂E/∂w.
+    Raises ValueError for numbers out of range.
+
+    >>> w = Value(1.5)
+    >>> sgd = SGD([w], learning_rate=0.1)
+    >>> (w * w).backward(); sgd.step(); w.data
+    1.2
+    """
+
+    def __init__(
+        self,
+        model: Module | Sequence[Value],
+        learning_rate: Rate = 0.1,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(model, learning_rate, weight_decay)
+        check_number("momentum", momentum)
+        self.momentum = momentum
+
+    def change(self, slope: float, state: State) -> tuple[float, State]:
+        velocity = self.momentum * state[0] + slope if state else slope
+        return velocity, (velocity,)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015, algorithm 1, with their β1 = 0.9, β2 = 0.999, ε = 1e-8); weight_decay as in SGD.
+
+    Raises ValueError for numbers out of range.
+    """
+
+    def __init__(self, model: Module | Sequence[Value], learning_rate: Rate = 0.001, weight_decay: float = 0.0) -> None:
+        super().__init__(model, learning_rate, weight_decay)
+
+    def change(self, slope: float, state: State) -> tuple[float, State]:
+        steps, mean, square = state or (0.0, 0.0, 0.0)
+        steps, mean, square = steps + 1, 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope * slope
+        change = mean / (1 - 0.9**steps) / (math.sqrt(square / (1 - 0.999**steps)) + 1e-8)
+        return change, (steps, mean, square)
+
+
+def check_number(name: str, number: Any, above_zero: bool = False) -> None:
+    """ValueError unless this is a finite number, from 0 up or above 0."""
+    good = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
+    if not good or number < 0 or (above_zero and number == 0):
+        raise ValueError(f"{name} is a finite number {'above 0' if above_zero else 'from 0 up'}; given was {number!r}")

@@ -1,0 +1,94 @@
+"""Models as JSON: the shape, and every parameter by the expression that reaches it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+from nn.files import write_atomically
+from nn.modules import MLP, Layer, Module, Neuron, RegressionMLP
+
+VERSION = 1
+MODELS: dict[str, type[Module]] = {model.__name__: model for model in (Neuron, Layer, MLP, RegressionMLP)}
+
+
+def to_dict(model: Module) -> dict[str, Any]:
+    """The model as plain data: format version, class, shape, parameters."""
+    return {
+        "stepgrad": VERSION,
+        "model": type(model).__name__,
+        "arguments": model.arguments,
+        "parameters": {path: parameter.data for path, parameter in model.named_parameters().items()},
+    }
+
+
+def from_dict(data: Any, into: Module | None = None) -> Module:
+    """The model that to_dict described, or a model of one's own with its parameters put in.
+
+    Raises ValueError for another format or version, an unknown model, a parameter missing, unknown or not a finite number;
+    `into` is changed only if all is well.
+    """
+    if not isinstance(data, dict) or data.get("stepgrad") != VERSION:
+        version = data.get("stepgrad") if isinstance(data, dict) else None
+        raise ValueError(f"these are not weights of format version {VERSION} ('stepgrad': {version!r})")
+    name, arguments, numbers = (data.get(key) for key in ("model", "arguments", "parameters"))
+    if not isinstance(arguments, dict) or not isinstance(numbers, dict):
+        raise ValueError("weights have 'arguments' and 'parameters', each an object")
+    if into is None:
+        if name not in MODELS:
+            raise ValueError(f"model {name!r} is unknown ({', '.join(MODELS)}): give nn.load one to fill, into=model")
+        try:
+            into = MODELS[name](**arguments)
+        except TypeError as error:
+            raise ValueError(f"the arguments don't fit {name}: {error}") from None
+    parameters = into.named_parameters()
+    for kind, paths in {
+        "missing": parameters.keys() - numbers.keys(),
+        "unknown": numbers.keys() - parameters.keys(),
+    }.items():
+        if paths:
+            raise ValueError(f"parameters are {kind}: {', '.join(sorted(paths)[:5])} ({len(paths)} in all)")
+    for path, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+            raise ValueError(f"parameter {path} is {number!r}; a finite number is expected")
+    for path, parameter in parameters.items():
+        parameter.data = numbers[path]
+    return into
+
+
+def save(model: Module, path: str | os.PathLike[str]) -> None:
+    """Writes the model as JSON; the file is whole or not there. Raises OSError where it can't be written."""
+    write_atomically(path, json.dumps(to_dict(model), indent=1) + "\n")
+
+
+def load(path: str | os.PathLike[str], into: Module | None = None) -> Module:
+    """The model that model.save(path) wrote; a Module of one's own class is given as `into`, to be filled.
+
+    Raises OSError for a file that can't be read, ValueError for one that isn't whole or doesn't fit, naming the file.
+    """
+    try:
+        return from_dict(read_json(Path(path).read_text(encoding="utf-8")), into)
+    except ValueError as error:  # a broken encoding is one too
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_json(text: str) -> Any:
+    """JSON with each key once and no NaN or Infinity; raises ValueError."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"the key {key!r} stands twice")
+        return dict(pairs)
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no finite number")
+
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is no whole JSON file: {error}") from None
