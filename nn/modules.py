@@ -67,7 +67,7 @@ class Module:
         )
 
     def predict(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
-        """The outputs for every row of X (M rows of D numbers), as M rows of K plain numbers; raises as the call does."""
+        """The outputs for every row of X (M rows of D numbers), M rows of K plain numbers; raises as the call does."""
         return [[y.data for y in self(row)] for row in X]
 
     @property
@@ -104,8 +104,8 @@ def _walk(member: object, path: str, seen: set[int]) -> Iterator[tuple[str, Valu
 class Neuron(Module):
     """One neuron, a = g(z), z = Σ(w·x, b): .w its weights in input order, .b its bias (None without).
 
-    Weights are drawn evenly from ±√(3/inputs), times √2 before a rectifier; biases from ±1/√inputs (LeCun et al., Efficient
-    BackProp, 1998; He et al., Delving deep into rectifiers, 2015). seed is an int, or a random.Random to go on with.
+    Weights are drawn evenly from ±√(3/inputs), times √2 before a rectifier; biases from ±1/√inputs (LeCun et al.,
+    Efficient BackProp, 1998; He et al., Delving deep into rectifiers, 2015). seed is an int, or a random.Random to go on with.
     Raises ValueError for a size below 1 or an unknown activation.
     """
 

@@ -29,7 +29,7 @@ class Optimizer:
         return self.model.parameters() if isinstance(self.model, Module) else list(self.model)
 
     def rates(self) -> dict[Value, float]:
-        """The learning rate of each parameter. Raises ValueError for a rate that isn't positive, or a wrong number of them."""
+        """The learning rate of each parameter. Raises ValueError for rates that aren't positive, or too many or few."""
         if isinstance(self.learning_rate, (int, float)):
             check_number("learning_rate", self.learning_rate, above_zero=True)
             return dict.fromkeys(self.parameters(), self.learning_rate)
@@ -51,7 +51,7 @@ class Optimizer:
             parameter.grad = None
 
     def step(self) -> None:
-        """Moves every parameter that has a gradient. Raises DomainError, and moves none, where one would not stay finite."""
+        """Moves every parameter that has a gradient; raises DomainError, and moves none, if one would not stay finite."""
         numbers: dict[Value, float] = {}
         state = dict(self.state)
         for parameter, rate in self.rates().items():
@@ -61,7 +61,7 @@ class Optimizer:
                 numbers[parameter] = parameter.data - rate * change
                 if not math.isfinite(numbers[parameter]):
                     raise DomainError(
-                        f"a step of {type(self).__name__} would make {parameter.label or 'a parameter'} {numbers[parameter]} "
+                        f"{type(self).__name__}'s step would make {parameter.label or 'a parameter'} {numbers[parameter]} "
                         f"(it is {parameter.data!r}, its gradient {parameter.grad!r}): take a smaller learning rate"
                     )
         for parameter, number in numbers.items():

@@ -28,8 +28,8 @@ def to_dict(model: Module) -> dict[str, Any]:
 def from_dict(data: Any, into: Module | None = None) -> Module:
     """The model that to_dict described, or a model of one's own with its parameters put in.
 
-    Raises ValueError for another format or version, an unknown model, a parameter missing, unknown or not a finite number;
-    `into` is changed only if all is well.
+    Raises ValueError for another format or version, an unknown model, a parameter that is missing, unknown or not a
+    finite number; `into` is changed only if all is well.
     """
     if not isinstance(data, dict) or data.get("stepgrad") != VERSION:
         version = data.get("stepgrad") if isinstance(data, dict) else None

@@ -42,13 +42,13 @@ def fit(
 ) -> History:
     """Trains a model on M samples, X of M rows of D numbers and T of M rows of K targets (flat where K = 1).
 
-    E is the mean over the samples of `loss`, a function of one sample's outputs and target or its name (default: half the
-    squared error over K, so that E is half_mean_squared_error). An epoch is one step of the optimizer (default: SGD at
-    0.1) on all samples, or with batch_size one step on each batch of a new shuffle (drawn from seed); then the E of the
-    history costs an extra forward pass an epoch. Stops early once E <= until.
-    Raises ValueError for data, names or numbers that don't fit, before anything is trained. Training that diverges raises
-    DomainError with the epoch, the sample and the operation; then, and on Ctrl-C, the model keeps the last weights for
-    which E was finite.
+    E is the mean over the samples of `loss`, a function of one sample's outputs and its list of targets, or its name
+    (default: half the squared error over K, so that E is half_mean_squared_error). An epoch is one step of the optimizer
+    (default: SGD at 0.1) on all samples, or with batch_size a step on each batch of a new shuffle (drawn from seed); the
+    E of the history then costs an extra forward pass an epoch. Stops early once E <= until.
+    Raises ValueError for data, names or numbers that don't fit, before anything is trained. Training that diverges
+    raises DomainError with the epoch, the sample and the operation; then, and on Ctrl-C, the model keeps the last
+    weights for which E was finite.
     """
     rows, targets = _check_data(X, T)
     _check_options(epochs, batch_size, until, backend)
