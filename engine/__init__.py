@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors; a test compares it with the table
     from collections.abc import Iterable
 
-    Operand = Value | int | float
+    Operand = Value | float
 
     def _unary(x: Operand, /) -> Value: ...
     def _binary(x: Operand, y: Operand, /) -> Value: ...
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     neg = sqrt = exp = expm1 = log = log1p = sin = cos = tan = asin = acos = atan = _unary
     sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
     sigmoid = softplus = relu = leaky_relu = silu = gelu = step = sign = _unary
-    add = sub = mul = div = atan2 = hypot = maximum = minimum = greater = _binary
+    add = sub = mul = div = atan2 = hypot = maximum = minimum = greater = unit = _binary
     total = logsumexp = share = _many
 
 globals().update(FUNCTIONS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from engine.value import Value
 
@@ -28,18 +29,22 @@ def topological_order(root: Value) -> list[Value]:
     if not hasattr(root, "inputs"):
         raise TypeError(f"topological_order takes the Value at the end of a graph, not {type(root).__name__}")
     order: list[Value] = []
-    seen = {root}
-    stack = [(root, iter(root.inputs))]  # a recursion written out: the nodes entered, and what each has still to visit
+    seen: set[Value] = set()
+    stack: list[Any] = [root]
     while stack:
-        node, remaining = stack[-1]
-        for input in remaining:
-            if not isinstance(input, float) and input not in seen:
-                seen.add(input)
-                stack.append((input, iter(input.inputs)))
-                break
-        else:
-            order.append(node)
-            stack.pop()
+        node = stack.pop()
+        if node is None:  # all that the next node on the stack was computed from is in the order
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            stack += (node, None)
+            if type(node._x) is tuple:  # the slots themselves: building node.inputs would take half of the time
+                stack += [input for input in reversed(node._x) if type(input) is not float]
+            else:
+                if node._dy is not None:
+                    stack.append(node._y)
+                if node._dx is not None:
+                    stack.append(node._x)
     return order
 
 

@@ -73,9 +73,7 @@ TABLE = [
     Rule("atan",  "atan(x)",        "atan(x)",                                  "(1 / hypot(1, x))**2",
          also=("1 / (1 + x**2)",)),
     Rule("atan2", "atan2(x, y)",    "atan2(x, y)",          # the angle of the point whose height is x
-         "y / hypot(x, y) / hypot(x, y)", "-x / hypot(x, y) / hypot(x, y)",
-         also=("y / (x**2 + y**2)", "-x / (x**2 + y**2)")),
-    Rule("hypot", "hypot(x, y)",    "abs(complex(x, y))",                       "x / z", "y / z"),
+         "unit(y, x) / hypot(x, y)", "-unit(x, y) / hypot(x, y)", also=("y / (x**2 + y**2)", "-x / (x**2 + y**2)")),
     # -- hyperbolic functions
     Rule("sinh",  "sinh(x)",        "sinh(x)",                                  "cosh(x)"),
     Rule("cosh",  "cosh(x)",        "cosh(x)",                                  "sinh(x)"),
@@ -93,11 +91,13 @@ TABLE = [
     Rule("relu",  "relu(x)",        "x if x > 0 else 0",                        "step(x)"),
     Rule("leaky_relu", "leaky_relu(x)", "x if x > 0 else 0.01 * x",             "0.01 + 0.99 * step(x)"),
     Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) * (1 + x * sigmoid(-x))"),
-    Rule("gelu",  "gelu(x)",        "x * erfc(-x / sqrt(2)) / 2",
+    Rule("gelu",  "gelu(x)",        "x * (erfc(-x / sqrt(2)) / 2)",
          "erfc(-x / sqrt(2)) / 2 + x * gauss(x / sqrt(2)) / sqrt(2 * pi)"),
     Rule("erf",   "erf(x)",         "erf(x)",                                   "2 / sqrt(pi) * gauss(x)"),
     Rule("erfc",  "erfc(x)",        "erfc(x)",                                  "-2 / sqrt(pi) * gauss(x)"),
     # -- kinks: at each the subgradient of least norm
+    Rule("hypot", "hypot(x, y)",    "abs(complex(x, y))",                       "unit(x, y)", "unit(y, x)",
+         also=("x / z", "y / z")),
     Rule("abs",   "abs(x)",         "abs(x)",                                   "sign(x)"),
     Rule("maximum", "maximum(x, y)", "x if x >= y else y",                      "greater(x, y)", "greater(y, x)"),
     Rule("minimum", "minimum(x, y)", "x if x <= y else y",                      "greater(y, x)", "greater(x, y)"),
@@ -107,7 +107,10 @@ TABLE = [
     Rule("greater", "greater(x, y)", "1 if x > y else 0.5 if x == y else 0",    "0", "0"),
     Rule("sech",  "sech(x)",        "2 * exp(-abs(x)) / (1 + exp(-2 * abs(x)))", "-z * tanh(x)"),
     Rule("circ",  "circ(x)",        "sqrt((1 - x) * (1 + x))",                  "-x / z",     domain="-1 <= x <= 1"),
-    Rule("gauss", "gauss(x)",       "exp(-x**2)",                               "-2 * x * z"),
+    Rule("gauss", "gauss(x)",       "exp(-x**2)",                               "-2 * (x * z)"),
+    # x / hypot(x, y), the cosine of an angle; x / z in hypot's row would cancel in second derivatives
+    Rule("unit",  "unit(x, y)",     "x / hypot(x, y) if hypot(x, y) > 0 else 0",
+         "unit(y, x) / hypot(x, y) * unit(y, x)", "-z / hypot(x, y) * unit(y, x)"),
     Rule("log0",  "log0(x)",        "log(x) if x != 0 else 0",                  "1 / x",            domain="x >= 0"),
     # c * x**y, a term of a polynomial: 0 once c is 0, so that x**2 has all its derivatives at x = 0
     Rule("term",  "term(x, y, c)",  "c * x ** y if c != 0 else 0",

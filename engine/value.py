@@ -15,11 +15,9 @@ from engine.order import topological_order
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from engine.rules import Rule
-
-    Number: TypeAlias = int | float
 
 
 def _refuse(instead: str) -> Callable[..., Any]:
@@ -42,8 +40,8 @@ class Value:
     0.606048440092204
     """
 
-    # One or two operands stand in slots of their own, any other number in tuples in _x and _dx: what an object costs
-    # is its share of the garbage collector's work, and a tuple would double it.
+    # One or two operands have slots of their own, other numbers of them tuples in _x and _dx: what a node costs is
+    # the garbage collector's work, and a tuple would double it.
     __slots__ = ("_data", "_dx", "_dy", "_x", "_y", "grad", "label", "rule")
 
     grad: float | None
@@ -52,7 +50,7 @@ class Value:
     if TYPE_CHECKING:  # what functions.py makes from the table; a test compares the two
 
         def _unary(self) -> Value: ...
-        def _binary(self, other: Value | Number) -> Value: ...
+        def _binary(self, other: Value | float) -> Value: ...
 
         __neg__ = __abs__ = _unary
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _binary
@@ -63,7 +61,7 @@ class Value:
 
     __array_ufunc__ = None  # makes NumPy leave array * value to us: a TypeError, not an array of objects
 
-    def __init__(self, data: Number, label: str | None = None) -> None:
+    def __init__(self, data: float, label: str | None = None) -> None:
         if not (label is None or isinstance(label, str)):
             raise TypeError(f"a label is a str, not {type(label).__name__}")
         self._data = number(data)
@@ -76,7 +74,7 @@ class Value:
         return self._data
 
     @data.setter
-    def data(self, data: Number) -> None:
+    def data(self, data: float) -> None:
         if self.rule is not None:
             raise AttributeError(
                 f"the data of a node made by {self.op} can't be assigned: set a leaf's and build again"
@@ -146,16 +144,16 @@ class Value:
             return self is other
         raise TypeError(f"a Value is equal only to itself: to compare the number, write x.data == {other!r}")
 
-    def __lt__(self, other: Value | Number) -> bool:
+    def __lt__(self, other: Value | float) -> bool:
         return self._data < (other._data if type(other) is Value else number(other))
 
-    def __le__(self, other: Value | Number) -> bool:
+    def __le__(self, other: Value | float) -> bool:
         return self._data <= (other._data if type(other) is Value else number(other))
 
-    def __gt__(self, other: Value | Number) -> bool:
+    def __gt__(self, other: Value | float) -> bool:
         return self._data > (other._data if type(other) is Value else number(other))
 
-    def __ge__(self, other: Value | Number) -> bool:
+    def __ge__(self, other: Value | float) -> bool:
         return self._data >= (other._data if type(other) is Value else number(other))
 
     __bool__ = _refuse("a Value is neither true nor false: write x.data != 0, or x is not None")
@@ -166,7 +164,7 @@ class Value:
     def __reduce__(self) -> tuple[Any, ...]:
         if self.rule is not None:
             raise TypeError("a node of a graph can't be copied or pickled: replay(E, {}) makes a second graph")
-        return _leaf, (self._data, self.grad, self.label)
+        return Value, (self._data, self.label), (None, {"grad": self.grad})
 
 
 def label(*mappings: Mapping[str, object], **named: Value) -> None:
@@ -206,9 +204,3 @@ def first_stale(order: list[Any], at_most: int | None = None) -> str | None:
             leaves = [input.label or "a leaf" for input in node.inputs if type(input) is Value and not input.rule]
             return f"{' or '.join(leaves)} was set to another number after the graph was built"
     return None
-
-
-def _leaf(data: float, grad: float | None, label: str | None) -> Value:
-    leaf = Value(data, label)
-    leaf.grad = grad
-    return leaf

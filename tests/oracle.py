@@ -1,7 +1,7 @@
 """What each row of the table should give: the value, first and second derivatives, written by hand for mpmath.
 
-Nothing here is read from the table. Each derivative is a closed form that doesn't cancel where the true one doesn't,
-worked out to 60 digits; a law of its own differentiates the values numerically and compares. A derivative that has roots
+Nothing here is read from the table. Each derivative is a closed form that cancels nowhere but where the true one does,
+worked out to 60 digits; a law of its own differentiates the values numerically and compares. A derivative with roots
 is a tuple, the terms of its sum: near a root the error is measured against the largest term.
 """
 
@@ -12,11 +12,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import mpmath
-from mpmath import (
-    acos, acosh, asin, asinh, atan, atan2, atanh, cos, erf, inf, log, log1p, mp, mpf, nan, pi, sign, sin, sqrt, tan,
-    tanh,
-)  # fmt: skip  # isort: skip
+from mpmath import acos, acosh, asin, asinh, atan, atan2, atanh, cos, erf, log, log1p, sign, sin, sqrt, tan, tanh
 
+mp, mpf, inf, nan, pi = mpmath.mp, mpmath.mpf, mpmath.inf, mpmath.nan, mpmath.pi
 mp.dps = 60
 
 Operands = Sequence[Any]
@@ -91,6 +89,10 @@ def phi(x: Any) -> Any:
 
 def length(x: Any, y: Any) -> Any:
     return sqrt(x * x + y * y)
+
+
+def unit(x: Any, y: Any) -> Any:
+    return x / length(x, y) if x or y else mpf(0)
 
 
 def power(x: Any, y: Any) -> Any:
@@ -219,10 +221,11 @@ ORACLES: dict[str, Oracle] = {
         xx=lambda x, y: -2 * x * y / (x**2 + y**2) ** 2, yy=lambda x, y: 2 * x * y / (x**2 + y**2) ** 2,
         xy=lambda x, y: (x**2 / (x**2 + y**2) ** 2, -(y**2) / (x**2 + y**2) ** 2),
     ),
-    "hypot": law(
-        length, lambda x, y: x / length(x, y) if x or y else nan, lambda x, y: y / length(x, y) if x or y else nan,
-        xx=lambda x, y: y**2 / length(x, y) ** 3, yy=lambda x, y: x**2 / length(x, y) ** 3,
-        xy=lambda x, y: -x * y / length(x, y) ** 3,
+    "hypot": law(  # at the origin, a kink, the subgradient of least norm
+        length, unit, lambda x, y: unit(y, x),
+        xx=lambda x, y: y**2 / length(x, y) ** 3 if x or y else nan,
+        xy=lambda x, y: -x * y / length(x, y) ** 3 if x or y else nan,
+        yy=lambda x, y: x**2 / length(x, y) ** 3 if x or y else nan,
     ),
     # -- hyperbolic functions
     "sinh": law(sinh, cosh, xx=sinh),
@@ -257,6 +260,13 @@ ORACLES: dict[str, Oracle] = {
                 xx=lambda x: -1 / sqrt((1 - x) * (1 + x)) ** 3 if abs(x) != 1 else -inf, inside=lambda x: abs(x) <= 1),
     "gauss": law(lambda x: exp(-(x**2)), lambda x: -2 * x * exp(-(x**2)),
                  xx=lambda x: (4 * x**2 * exp(-(x**2)), -2 * exp(-(x**2)))),
+    "unit": law(
+        unit, lambda x, y: y**2 / length(x, y) ** 3 if x or y else nan,
+        lambda x, y: -x * y / length(x, y) ** 3 if x or y else nan,
+        xx=lambda x, y: -3 * x * y**2 / length(x, y) ** 5 if x or y else nan,
+        xy=lambda x, y: (2 * x**2 * y / length(x, y) ** 5, -(y**3) / length(x, y) ** 5) if x or y else nan,
+        yy=lambda x, y: (2 * x * y**2 / length(x, y) ** 5, -(x**3) / length(x, y) ** 5) if x or y else nan,
+    ),
     "log0": law(log_or_0, lambda x: 1 / x if x else inf, xx=lambda x: -1 / x**2 if x else -inf,
                 inside=lambda x: x >= 0),
     # c x**y is made of c and x**y, and its derivatives likewise: those factors too must be doubles
