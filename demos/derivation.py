@@ -24,14 +24,17 @@ Network: TypeAlias = nn.RegressionMLP | nn.MLP
 
 D, N, K, M = 5, 4, 3, 7
 RHO = (0.23, 0.17)  # ρ1, ρ2: a learning rate for each layer
-SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "gelu", "relu", "leaky_relu", "atan", "sin", "erf")
+HERE = (5, 3, 1, 2)  # sample m = 6, input d = 4, hidden node i = 2, output k = 3, counted from 0
+SEVERAL = ("tanh", "sigmoid", "softplus", "silu", "gelu", "relu", "leaky_relu", "atan", "sin", "erf")
 
 
 def data(seed: int = 11) -> tuple[list[list[float]], list[list[float]]]:
     """X, M rows of D numbers, and T, M rows of K: drawn, so that no two are alike and none hides a factor."""
     random = Random(seed)
-    X = [[round(random.uniform(-1.7, 1.7), 3) for _ in range(D)] for _ in range(M)]
-    T = [[round(random.uniform(-1.7, 1.7), 3) for _ in range(K)] for _ in range(M)]
+    drawn = random.sample(range(103, 1700, 7), M * (D + K))
+    numbers = iter([random.choice((1, -1)) * number / 1000 for number in drawn])
+    X = [[next(numbers) for _ in range(D)] for _ in range(M)]
+    T = [[next(numbers) for _ in range(K)] for _ in range(M)]
     return X, T
 
 
@@ -192,7 +195,7 @@ def backward(model: Network, X: Rows, T: Rows) -> Gradients:
     Δ[L] = 1/M 1/K (Y - T) ∘ g'(Z[L]) and Δ[l] = (W[l+1] Δ[l+1]) ∘ g'(Z[l]) hold ∂E/∂z, a row for each node.
     """
     Z, A = forward(model, X)
-    slopes = {l: elementwise(lambda z, g=activation_of(model.layers[l - 1]): slope(g, z), Z[l]) for l in Z}
+    slopes = {l: _slopes(activation_of(layer), Z[l]) for l, layer in enumerate(model.layers, start=1)}
     last, share = len(Z), 1 / (len(T) * len(T[0]))
     delta = {last: scaled(share, times(subtract(A[last], transpose([list(t) for t in T])), slopes[last]))}
     for l in range(last - 1, 0, -1):
@@ -203,8 +206,12 @@ def backward(model: Network, X: Rows, T: Rows) -> Gradients:
     )
 
 
+def _slopes(g: Callable[[Any], Any], Z: Matrix) -> Matrix:
+    return elementwise(lambda z: slope(g, z), Z)
+
+
 def updated(model: Network, X: Rows, T: Rows, rates: Sequence[float]) -> Gradients:
-    """The update rules in matrices, W[l] - ρ_l ∂E/∂W[l] and b[l] - ρ_l ∂E/∂b[l]: four for two layers. (12)-(14), (17)."""
+    """(12) to (14), (17) in matrices: W[l] - ρ_l ∂E/∂W[l] and b[l] - ρ_l ∂E/∂b[l], four rules for two layers."""
     slopes = backward(model, X, T)
     layers = dict(enumerate(model.layers, start=1))
     return Gradients(
@@ -214,9 +221,9 @@ def updated(model: Network, X: Rows, T: Rows, rates: Sequence[float]) -> Gradien
 
 
 def by_path(model: Network, numbers: Gradients) -> dict[str, float]:
-    """Matrices of the weights' and biases' shapes, taken apart: a number for each parameter, by its name in the model."""
+    """Matrices of the weights' and biases' shapes, taken apart: a number for each parameter, by its name."""
     paths = {parameter: path for path, parameter in model.named_parameters().items()}
-    found = {}
+    found: dict[str, float] = {}
     for l, layer in enumerate(model.layers, start=1):
         for j, neuron in enumerate(layer.neurons):
             found |= {paths[w]: numbers.W[l][i][j] for i, w in enumerate(neuron.w)}
@@ -301,47 +308,49 @@ class Equation(NamedTuple):
     engine: float
 
 
-def equations(model: nn.RegressionMLP, X: Rows, T: Rows, m: int = 5, d: int = 3, i: int = 1, k: int = 2) -> list[Equation]:
-    """Every equation at one sample m, input d, hidden node i and output k."""
+def equations(model: nn.RegressionMLP, X: Rows, T: Rows, here: tuple[int, int, int, int] = HERE) -> list[Equation]:
+    """Every equation at one sample m, input d, hidden node i and output k, which count from 0."""
+    m, d, i, k = here
     by, en = Nodes(model, X, T), Recorded(model, X, T)
     (Z, A), slopes, new = forward(model, X), backward(model, X, T), updated(model, X, T, RHO)
     errors = subtract(A[2], transpose([list(t) for t in T]))
-    squares = product(times(errors, errors), ones(len(X), 1))
+    E = sum(map(sum, times(errors, errors))) / 2 / by.M / by.K
     z, a, y, w1, w2 = en.z(i, m), en.a(i, m), en.Y[m][k], en.w1(d, i), en.w2(i, k)
     w1_new, w2_new = by.W1[d][i] - RHO[0] * by.dE_dw1(d, i), by.W2[i][k] - RHO[1] * by.dE_dw2(i, k)
-    w1_path, w2_path = f"hidden[{i}].w[{d}]", f"output[{k}].w[{i}]"
-    b1_path, b2_path = f"hidden[{i}].b", f"output[{k}].b"
+    b1_new, b2_new = by.b1[i] - RHO[0] * by.dE_db1(i), by.b2[k] - RHO[1] * by.dE_db2(k)
+    w_di, b_i, w_ik, b_k = f"hidden[{i}].w[{d}]", f"hidden[{i}].b", f"output[{k}].w[{i}]", f"output[{k}].b"
+    recorded, stepped = en.gradients, en.updated
 
     def of(y: Value, w: Value) -> float:
         return derivative(y, w).data
 
     # fmt: off
     return [
-        Equation("(1), (2)",   "X, x_m in column m",              X[m][d],              A[0][d][m],         en.input(d, i, m)),
-        Equation("(3)",        "z = Σ_d w_di x_dm + b_i",         by.z(i, m),           None,               z.data),
-        Equation("(4)",        "a = g(z)",                        by.a(i, m),           None,               a.data),
-        Equation("(5), (6)",   "Z[1] = W[1]ᵀ X + B[1]",           by.Z1[i][m],          Z[1][i][m],         z.data),
-        Equation("(7), (8)",   "A[1] = g(Z[1])",                  by.A1[i][m],          A[1][i][m],         a.data),
-        Equation("(9), (10)",  "Y = W[2]ᵀ A[1] + B[2]",           by.Y[k][m],           A[2][k][m],         y.data),
-        Equation("(19)",       "y_k = Σ_i w_ik a_im + b_k",       by.y(k, m),           A[2][k][m],         y.data),
-        Equation("(15)",       "E_m = ½ Σ_k (y_k - t_km)²",       by.E_m(m),            None,               en.E_m[m].data),
-        Equation("(11), (16)", "E = 1/M 1/K Σ_m E_m",             by.E(),  sum(map(sum, squares)) / 2 / by.M / by.K, en.E.data),
-        Equation("(12), (13)", "w_di - ρ1 ∂E/∂w_di",              w1_new,               new.W[1][d][i],     en.updated[w1_path]),
-        Equation("(14), (17)", "w_ik - ρ2 ∂E/∂w_ik",              w2_new,               new.W[2][i][k],     en.updated[w2_path]),
-        Equation("⑩, (20)",    "∂y_k/∂w_ik = a_im",               by.dy_dw2(i, m),      None,               of(y, w2)),
-        Equation("(18), ⑪",    "∂E_m/∂w_ik = (y_k - t_km) a_im",  by.dE_m_dw2(m, i, k), None,               of(en.E_m[m], w2)),
-        Equation("⑭",          "∂y_k/∂a_i = w_ik",                by.dy_da(i, k),       None,               of(y, a)),
-        Equation("⑯",          "∂a_i/∂z_i = g'(z_i)",             by.da_dz(i, m),       None,               of(a, z)),
-        Equation("(25)",       "∂z_i/∂w_di = x_dm",               by.dz_dw1(d, m),      None,               of(z, w1)),
-        Equation("⑮",          "∂a_i/∂w_di = ⑯ · (25)",           by.da_dw1(m, d, i),   None,               of(a, w1)),
-        Equation("⑬",          "∂y_k/∂w_di = ⑭ · ⑮",              by.dy_dw1(m, d, i, k), None,              of(y, w1)),
-        Equation("⑫, (26)",    "∂E_m/∂w_di = Σ_k (y_k - t_km) ⑬", by.dE_m_dw1(m, d, i), None,               of(en.E_m[m], w1)),
-        Equation("(27)",       "∂E/∂W[1] = X Δ[1]ᵀ",              by.dE_dw1(d, i),      slopes.W[1][d][i],  en.gradients[w1_path]),
-        Equation("(28)",       "∂E/∂W[2] = A[1] Δ[2]ᵀ",           by.dE_dw2(i, k),      slopes.W[2][i][k],  en.gradients[w2_path]),
-        Equation("undone",     "∂E/∂b[1] = Δ[1] 1",               by.dE_db1(i),         slopes.b[1][i][0],  en.gradients[b1_path]),
-        Equation("undone",     "∂E/∂b[2] = Δ[2] 1",               by.dE_db2(k),         slopes.b[2][k][0],  en.gradients[b2_path]),
-        Equation("undone",     "b_i - ρ1 ∂E/∂b_i",      by.b1[i] - RHO[0] * by.dE_db1(i), new.b[1][i][0],   en.updated[b1_path]),
-        Equation("undone",     "b_k - ρ2 ∂E/∂b_k",      by.b2[k] - RHO[1] * by.dE_db2(k), new.b[2][k][0],   en.updated[b2_path]),
+        Equation("(1), (2)",   "X, x_m in column m",               X[m][d], A[0][d][m], en.input(d, i, m)),
+        Equation("(3)",        "z = Σ_d w_di x_dm + b_i",          by.z(i, m), None, z.data),
+        Equation("(4)",        "a = g(z)",                         by.a(i, m), None, a.data),
+        Equation("(5), (6)",   "Z[1] = W[1]ᵀ X + B[1]",            by.Z1[i][m], Z[1][i][m], z.data),
+        Equation("(7), (8)",   "A[1] = g(Z[1])",                   by.A1[i][m], A[1][i][m], a.data),
+        Equation("(9), (10)",  "Y = W[2]ᵀ A[1] + B[2]",            by.Y[k][m], A[2][k][m], y.data),
+        Equation("(19)",       "y_k = Σ_i w_ik a_im + b_k",        by.y(k, m), A[2][k][m], y.data),
+        Equation("(15)",       "E_m = ½ Σ_k (y_k - t_km)²",        by.E_m(m), None, en.E_m[m].data),
+        Equation("(11), (16)", "E = 1/M 1/K Σ_m E_m",              by.E(), E, en.E.data),
+        Equation("(12), (13)", "w_di - ρ1 ∂E/∂w_di",               w1_new, new.W[1][d][i], stepped[w_di]),
+        Equation("(14), (17)", "w_ik - ρ2 ∂E/∂w_ik",               w2_new, new.W[2][i][k], stepped[w_ik]),
+        Equation("⑩, (20)",    "∂y_k/∂w_ik = a_im",                by.dy_dw2(i, m), None, of(y, w2)),
+        Equation("(18), ⑪",    "∂E_m/∂w_ik = (y_k - t_km) a_im",   by.dE_m_dw2(m, i, k), None, of(en.E_m[m], w2)),
+        Equation("⑭",          "∂y_k/∂a_i = w_ik",                 by.dy_da(i, k), None, of(y, a)),
+        Equation("⑯",          "∂a_i/∂z_i = g'(z_i)",              by.da_dz(i, m), None, of(a, z)),
+        Equation("(25)",       "∂z_i/∂w_di = x_dm",                by.dz_dw1(d, m), None, of(z, w1)),
+        Equation("⑮",          "∂a_i/∂w_di = ⑯ · (25)",            by.da_dw1(m, d, i), None, of(a, w1)),
+        Equation("⑬",          "∂y_k/∂w_di = ⑭ · ⑮",               by.dy_dw1(m, d, i, k), None, of(y, w1)),
+        Equation("⑫, (26)",    "∂E_m/∂w_di = Σ_k (y_k - t_km) ⑬",  by.dE_m_dw1(m, d, i), None, of(en.E_m[m], w1)),
+        Equation("(27)",       "∂E/∂W[1] = X Δ[1]ᵀ",               by.dE_dw1(d, i), slopes.W[1][d][i], recorded[w_di]),
+        Equation("(28)",       "∂E/∂W[2] = A[1] Δ[2]ᵀ",            by.dE_dw2(i, k), slopes.W[2][i][k], recorded[w_ik]),
+        Equation("undone",     "∂E/∂b[1] = Δ[1] 1",                by.dE_db1(i), slopes.b[1][i][0], recorded[b_i]),
+        Equation("undone",     "∂E/∂b[2] = Δ[2] 1",                by.dE_db2(k), slopes.b[2][k][0], recorded[b_k]),
+        Equation("undone",     "b_i - ρ1 ∂E/∂b_i",                 b1_new, new.b[1][i][0], stepped[b_i]),
+        Equation("undone",     "b_k - ρ2 ∂E/∂b_k",                 b2_new, new.b[2][k][0], stepped[b_k]),
     ]
     # fmt: on
 
@@ -358,7 +367,8 @@ def descend(until: float, epochs: int = 4000) -> nn.History:
 
 
 def print_equations() -> None:
-    print(f"D = {D}, n = {N}, K = {K}, M = {M}; g is tanh. At sample m = 6, input d = 4, hidden node i = 2, output k = 3:\n")
+    print(f"D = {D}, n = {N}, K = {K}, M = {M}; g is tanh.")
+    print("At sample m = 6, input d = 4, hidden node i = 2, output k = 3:\n")
     print(f"{'':12}{'':36}{'per node':>16}{'in matrices':>16}{'engine':>16}")
     for row in equations(network(), *data()):
         numbers = [row.by_node, row.in_matrices, row.engine]
@@ -371,7 +381,7 @@ def print_activations() -> None:
     print("\nThe largest relative difference from the engine, over all parameters, for any g:\n")
     print(f"{'g':12}{'∂E per node':>16}{'∂E in matrices':>16}{'four updates':>16}{'L = 4 layers':>16}")
     X, T = data()
-    for g in SMOOTH:
+    for g in SEVERAL:
         model, deep = network(g), nn.MLP(D, [6, N, 8, K], activation=g, seed=3)
         recorded = engine_gradients(model, X, T)
         differences = [
@@ -386,9 +396,8 @@ def print_activations() -> None:
 def print_descent(until: float = 0.01) -> None:
     errors = descend(until).errors
     print(f"\nSteps 1), 2), 3), 2), … until E ≤ {until}, ρ1 = {RHO[0]}, ρ2 = {RHO[1]}:\n")
-    for epoch in sorted({0, 1, 10, 100, len(errors) // 2, len(errors) - 1}):
-        if epoch < len(errors):
-            print(f"{epoch:8} epochs{errors[epoch]:16.10f}")
+    for epoch in (0, 1, 10, 100, len(errors) - 1):
+        print(f"{epoch:8} epochs{errors[epoch]:16.10f}")
 
 
 def main() -> None:

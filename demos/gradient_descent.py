@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demos.plots import BLUE, GREY, VERMILLION, new_figure, save_figure
-from engine import Value, cos
+from engine import Value, cos, derivative
 
 X_START = (-0.95, 0.15)  # either side of the hill at -0.4
 POINT_START = ([-0.75, 2.6], [-0.15, -2.3])
@@ -34,24 +34,23 @@ def f_of_many(x: Sequence[Any]) -> Any:
 
 
 def slope(f: Callable[[Any], Any], x: float) -> float:
-    """f'(x), by the engine: the local derivatives of the graph of f(x), multiplied and added up.
+    """f'(x), by the engine: the derivative of the graph of f(x), here as a number.
 
     >>> slope(lambda x: x**3, 1.5)
     6.75
     """
-    return nabla(lambda xs: f(xs[0]), [x])[0]
+    node = Value(x)
+    return derivative(f(node), node).data
 
 
 def nabla(f: Callable[[Sequence[Any]], Any], x: Sequence[float]) -> list[float]:
-    """∇f(x) = (∂f/∂x1, …, ∂f/∂xn): one backward pass for all of them; 0 where f doesn't depend on one.
+    """∇f(x) = (∂f/∂x1, …, ∂f/∂xn), all by one backward pass; 0 where f doesn't depend on one.
 
     >>> nabla(lambda x: x[0] ** 2 * x[1], [1.5, 4.0])
     [12.0, 2.25]
     """
     point = [Value(xi) for xi in x]
-    y = f(point)
-    if isinstance(y, Value):
-        y.backward()
+    f(point).backward()
     return [xi.grad or 0.0 for xi in point]
 
 
@@ -93,7 +92,7 @@ def descend_in_many(
 def picture(path: str | Path = PICTURE) -> Path:
     """Draws both pairs of paths over their functions, as SVG. Raises ImportError without matplotlib, OSError."""
     figure, (line, plane) = new_figure(9.6, 4.0, ncols=2)
-    grid = [i / 40 for i in range(-128, 129)]
+    grid = [i / 20 for i in range(-64, 65)]
     line.plot(grid, [f(x) for x in grid], color=GREY, linewidth=1.2)
     line.set(xlabel="x", ylabel="f(x)")
     heights = [[f_of_many([x, y]) for x in grid] for y in grid]
@@ -110,7 +109,7 @@ def picture(path: str | Path = PICTURE) -> Path:
 
 
 def _draw(axes: Any, xs: Sequence[float], ys: Sequence[float], color: str) -> None:
-    axes.plot(xs, ys, color=color, linewidth=1.4, marker=".", markersize=5)
+    axes.plot(xs, ys, color=color, linewidth=1.4, marker=".", markersize=5, markevery=slice(60))
     axes.plot(xs[0], ys[0], "o", color=color, markersize=8, fillstyle="none", markeredgewidth=1.6)
     axes.plot(xs[-1], ys[-1], "o", color=color, markersize=8)
 

@@ -32,6 +32,6 @@ def save_figure(figure: Any, path: str | Path) -> Path:
     from matplotlib import pyplot
 
     buffer = BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
     pyplot.close(figure)
     return write_atomically(path, buffer.getvalue())

@@ -163,12 +163,10 @@ def check_table(table: Table, names: list[str]) -> None:
 
 
 def plot_errors(errors: list[float], path: Path) -> None:
-    """The error curve, E against the epoch, on a logarithmic scale."""
+    """The error curve: E on the standardised training rows, against the epoch."""
     figure, axes = new_figure()
     axes.plot(errors, color=BLUE)
-    axes.set(
-        xlabel="epoch", ylabel="E, standardised", yscale="log", title="half mean squared error on the training rows"
-    )
+    axes.set(xlabel="epoch", ylabel="E, half mean squared error", ylim=(0, 1.05 * max(errors)))
     axes.grid(color=GREY, alpha=0.25)
     save_figure(figure, path)
 

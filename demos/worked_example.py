@@ -24,10 +24,10 @@ MatrixByLayer: TypeAlias = dict[int, Matrix]
 X = [0.7, -1.3, 0.45]  # x
 Y = [0.35]  # y, the target
 ETA = 0.6  # η, the learning rate
-W_01 = [[0.85, -0.35], [-0.55, 0.65], [0.25, 1.45]]  # W^(0→1): a row for each input, a column for each hidden unit
-W_12 = [[1.15], [-0.45]]
+W_01 = [[0.85, -0.15], [-0.55, 0.65], [0.25, 1.45]]  # W^(0→1): a row for each input, a column for each hidden unit
+W_12 = [[1.15], [-0.95]]
 
-DEEPER_X, DEEPER_Y = [*X, 1.6], [*Y, 0.85]
+DEEPER_X, DEEPER_Y = [*X, 1.6], [*Y, 0.15]
 
 
 class Network(nn.Module):
@@ -178,8 +178,12 @@ def by_engine(network: Network, x: Sequence[float], y: Sequence[float], eta: flo
     E.backward()
     nodes = {node.label: node for node in topological_order(E)}
     layers = dict(enumerate(network.layers, start=1))
-    z = {l: [nodes[f"{neuron.path}.z"] for neuron in layer.neurons] for l, layer in layers.items()}
     a = {l: [nodes[f"{neuron.path}.a"] for neuron in layer.neurons] for l, layer in layers.items()}
+    # where f is the identity, z and a are one node
+    z = {
+        l: [nodes.get(f"{neuron.path}.z", node) for neuron, node in zip(layers[l].neurons, a[l], strict=True)]
+        for l in a
+    }
     numbers = _units("h", {l: [node.data for node in z[l]] for l in z})
     numbers |= _units("v", {l: [node.data for node in a[l]] for l in a})
     return numbers | _units("δ", {l: [-(node.grad or 0.0) for node in z[l]] for l in reversed(z)}) | updates

@@ -68,8 +68,8 @@ def gradcheck(E: Value) -> GradCheck:
     >>> wrong = operation("wrong", "x**3", "2*x**2")
     >>> gradcheck(wrong(x))
     gradcheck: 2 derivatives, 2 wrong
-      ∂v1/∂x = 4.5, nudged 6.75: wrong
-      edge v1 = wrong(x), dz/dx = 4.5, nudged 6.75: wrong
+      ∂E/∂x = 4.5, nudged 6.75: wrong
+      edge E = wrong(x), dz/dx = 4.5, nudged 6.75: wrong
     """
     stale = first_stale(topological_order(E))
     E = replay(E, {})

@@ -32,11 +32,17 @@ COMPUTE = """
     {edges}
     return node
 """
+DOCSTRING = """{rule.typed} of Values, or of plain numbers.
+
+{rule!r}
+Raises DomainError where that has no finite value, TypeError for operands that are no real numbers.
+"""
 OPERAND = """
-    if type({x}_) is Value: {x} = {x}_._data
-    else: {x}_ = {x} = number({x}_)"""
+    if type({x}) is Value: {x}_ = {x}; {x} = {x}._data
+    else: {x}_ = {x} = number({x})"""
 OPERANDS = """
-    inputs = tuple(items)
+    if type(xs) is Value: raise TypeError("{name} takes a list: write {name}([x, y])")
+    inputs = tuple(xs)
     values = set(map(type, inputs)) == {{Value}}
     if values: xs = [item._data for item in inputs]
     elif not inputs: raise ValueError("{name} of nothing: it needs at least one operand")
@@ -54,7 +60,7 @@ def source(rule: Rule) -> str:
     """The Python source of the function that a row describes, as it is compiled."""
     formulas = [python_source(partial) for partial in rule.partials]
     if rule.many:
-        head = "def {name}(items):" + OPERANDS
+        head = "def {name}(xs):" + OPERANDS
         parts = {
             "partials": f"partials = {formulas[0]}",
             "recorded": "partials",
@@ -65,7 +71,7 @@ def source(rule: Rule) -> str:
         }
     else:
         x = rule.operands
-        head = f"def {{name}}({', '.join(f'{x}_' for x in x)}):" + "".join(OPERAND.format(x=x) for x in x)
+        head = f"def {{name}}({', '.join(x)}):" + "".join(OPERAND.format(x=x) for x in x)
         parts = {
             "partials": "\n        ".join(
                 f"d{x} = {formula} if type({x}_) is Value else None" for x, formula in zip(x, formulas, strict=True)
@@ -85,7 +91,7 @@ def make(rules: list[Rule]) -> dict[str, Callable[..., Any]]:
     exec("\n".join(map(source, rules)), names | {f"{rule.name}_rule": rule for rule in rules}, functions)
     for rule in rules:
         rule.function = function = functions[rule.name]
-        function.__module__, function.__doc__ = "engine", f"{rule.typed}: {rule!r}"
+        function.__module__, function.__doc__ = "engine", DOCSTRING.format(rule=rule)
     return functions
 
 

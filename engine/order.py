@@ -6,6 +6,8 @@ Read rules.py before, value.py after.
 
 from __future__ import annotations
 
+from itertools import count
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,25 +51,24 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def display_names(nodes: Iterable[Value]) -> dict[Value, str]:
-    """A name for each node: its label, else v1, v2, … in this order; a label used before gets #2, #3, …
+    """A name for each node of a topological order: its label, else v1, v2, …, and E for the last.
+
+    A label that others have too gets #2, #3, …
 
     >>> from engine import Value
     >>> x = Value(2.0, label="x")
     >>> list(display_names(topological_order(x * x + Value(1.5, label="x"))).values())
-    ['x', 'v1', 'x#2', 'v2']
+    ['x', 'v1', 'x#2', 'E']
     """
     nodes = list(nodes)
     taken = {node.label for node in nodes}
-    names: dict[Value, str] = {}
+    spare = (name for name in map("v{}".format, count(1)) if name not in taken)
     uses: dict[str, int] = {}
-    unnamed = 0
+    names: dict[Value, str] = {}
     for node in nodes:
         if node.label is None:
-            unnamed += 1
-            while f"v{unnamed}" in taken:
-                unnamed += 1
-            names[node] = f"v{unnamed}"
+            names[node] = "E" if node is nodes[-1] and "E" not in taken else next(spare)
         else:
-            uses[node.label] = count = uses.get(node.label, 0) + 1
-            names[node] = node.label if count == 1 else f"{node.label}#{count}"
+            uses[node.label] = use = uses.get(node.label, 0) + 1
+            names[node] = node.label if use == 1 else f"{node.label}#{use}"
     return names

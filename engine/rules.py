@@ -1,8 +1,8 @@
 """The table of derivatives: one row per operation, in a student's notation.
 
-Nothing else in the project states a derivative. Each formula is read as numbers (the value, and the local
-derivative on each edge), as a graph (the same formula over Values is differentiable again), as text and as
-LaTeX. To add an operation is to add a row. Next: order.py, then value.py, which turns rows into functions.
+Nothing else in the project states a derivative. Each formula is read as numbers (the value, and the local derivative
+on each edge), as a graph (the same formula over Values can be differentiated again) and as text. To add an operation is
+to add a row. Next: order.py, then value.py; functions.py makes functions of the rows.
 """
 
 from __future__ import annotations

@@ -190,10 +190,7 @@ def label(*mappings: Mapping[str, object], **named: Value) -> None:
 
 
 def first_stale(order: list[Any], at_most: int | None = None) -> str | None:
-    """What to say if the nodes weren't computed from their leaves' present data; None where they were.
-
-    Computes all operations again, or only the first at_most.
-    """
+    """What to say if the operations (or the first at_most) aren't those of their leaves' present data, else None."""
     for node in islice((node for node in order if node.rule), at_most):
         numbers = [input if type(input) is float else input.data for input in node.inputs]
         try:
