@@ -37,6 +37,8 @@ def derivative(E: Value, w: Value) -> Value:
 def gradient(E: Value, wrt: Sequence[Value]) -> list[Value]:
     """[∂E/∂w for w in wrt], each a Value, by one backward pass over the graph; raises as derivative() does."""
     order = topological_order(E)
+    if not isinstance(wrt, (list, tuple)):
+        raise TypeError(f"gradients are with respect to a list of Values, such as [w, b], not {type(wrt).__name__}")
     for w in wrt:
         _check_value(w)
     depends = dependents(order, wrt)
@@ -68,6 +70,16 @@ def hessian(E: Value, wrt: Sequence[Value]) -> list[list[Value]]:
 def _check_value(given: object) -> None:
     if type(given) is not Value:
         raise TypeError(f"a derivative is with respect to a Value, not {type(given).__name__}")
+
+
+def _check_mapping(name: str, given: object) -> None:
+    if not hasattr(given, "items"):
+        raise TypeError(
+            f"{name} takes a mapping from Values to numbers, such as {{w: 0.7}}, not {type(given).__name__}"
+        )
+    for node in given:  # type: ignore[attr-defined]
+        if type(node) is not Value:
+            raise TypeError(f"{name} takes Values, a number for each, and was given {node!r} ({type(node).__name__})")
 
 
 def dependents(order: list[Value], roots: Sequence[Value]) -> set[Value]:
@@ -145,10 +157,8 @@ def jvp(E: Value, tangents: Mapping[Value, float]) -> float:
     >>> jvp(x * w, {x: 1.0, w: 10.0})
     14.5
     """
-    speed: dict[Value, float] = {}
-    for node, tangent in tangents.items():
-        _check_value(node)
-        speed[node] = number(tangent)
+    _check_mapping("jvp", tangents)
+    speed = {node: number(tangent) for node, tangent in tangents.items()}
     for node in topological_order(E):
         if node not in tangents:
             sum = 0.0
@@ -176,8 +186,8 @@ def replay(E: Value, changes: Mapping[Value, Value | float]) -> Value:
     """
     order = topological_order(E)
     nodes = set(order)
+    _check_mapping("replay", changes)
     for node in changes:
-        _check_value(node)
         if node not in nodes:
             raise ValueError(f"replay was given {node!r}, which is not in the graph of {E!r}")
     copies: dict[Value, Value] = {}

@@ -116,27 +116,39 @@ def _operation_of(node: Value, slot: int) -> Callable[[float], float]:
 
 
 def nudge(function: Callable[[float], float], at: float) -> tuple[float, float, float, float]:
-    """A numeric derivative, its uncertainty, and, at a kink, the slopes to its left and right (else 0).
+    """A numeric derivative, its uncertainty, and, at a kink, the slopes to its left and right (else 0, 0).
 
     Central differences over ever smaller steps, extrapolated to step 0 (C. J. F. Ridders, Accurate computation of F'(x)
-    and F'(x)F''(x), Advances in Engineering Software 4, 1982), on the scale of 1 and on that of the point.
+    and F'(x)F''(x), Advances in Engineering Software 4, 1982); over one tiny step where a kink lies near. nan where the
+    function has no value on either side.
     """
 
-    def slope(step: float, sides: float = 2.0) -> float:
-        low, high = (at - step, at + step) if sides == 2 else sorted((at, at + step))
+    def slope(low: float, high: float) -> float:
         try:
-            return (function(high) - function(low)) / (high - low)
+            return (function(at + high) - function(at + low)) / ((at + high) - (at + low))
         except ArithmeticError:  # out of the function's domain, or nowhere to go
             return math.nan
 
-    rounding = 1e-15 * abs(function(at))
+    scale, rounding = abs(at) or 1.0, 1e-15 * abs(function(at))
+    best, uncertainty = _extrapolated(lambda step: slope(-step, step), scale, rounding)
+    tiny = 1e-6 * scale
+    left, right, noise = slope(-tiny, 0.0), slope(0.0, tiny), 10 * rounding / tiny
+    gap, narrower = right - left, slope(0.0, tiny / 10) - slope(-tiny / 10, 0.0)
+    if abs(narrower) > max(abs(gap) / 2, 10 * noise):  # a curve's two slopes close in on each other, a kink's don't
+        return (left + right) / 2, noise, left, right
+    if abs((left + right) / 2 - best) > noise + 1e-3 * abs(best):  # the wider steps went over a kink
+        return (left + right) / 2, noise + abs(gap), 0.0, 0.0
+    return best, uncertainty, 0.0, 0.0
+
+
+def _extrapolated(slope: Callable[[float], float], scale: float, rounding: float) -> tuple[float, float]:
     best, uncertainty, least = math.nan, math.nan, math.inf
-    for scale in (1.0, abs(at) or 1.0, 1e-4 * (abs(at) or 1.0), 1e-8 * (abs(at) or 1.0)):
-        if scale < min(1.0, abs(at)) and not math.isnan(best):
+    for widest in (1.0, scale, 1e-4 * scale, 1e-8 * scale):
+        if widest < min(1.0, scale) and not math.isnan(best):
             break  # the tiny steps are for a point that lies next to the edge of the domain
         row: list[float] = []
         for level in range(14):
-            step = 0.1 * scale / 2**level
+            step = 0.1 * widest / 2**level
             previous, row = row, [slope(step)]
             for order, old in enumerate(previous, start=1):
                 row.append(row[-1] + (row[-1] - old) / (4**order - 1))
@@ -144,8 +156,4 @@ def nudge(function: Callable[[float], float], at: float) -> tuple[float, float, 
                 share = error / abs(row[-1]) if row[-1] else math.inf
                 if share < least or math.isnan(best):
                     best, uncertainty, least = row[-1], error, share
-    small = 1e-4 * (abs(at) or 1.0)
-    gaps = [slope(step, 1.0) - slope(-step, 1.0) for step in (small, small / 10)]
-    if abs(gaps[1]) > max(abs(gaps[0]) / 2, 10 * rounding / small):  # a curve's slopes close in on each other
-        return best, uncertainty, slope(-small / 10, 1.0), slope(small / 10, 1.0)
-    return best, uncertainty, 0.0, 0.0
+    return best, uncertainty

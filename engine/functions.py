@@ -41,8 +41,8 @@ OPERAND = """
     if type({x}) is Value: {x}_ = {x}; {x} = {x}._data
     else: {x}_ = {x} = number({x})"""
 OPERANDS = """
-    if type(xs) is Value: raise TypeError("{name} takes a list: write {name}([x, y])")
-    inputs = tuple(xs)
+    try: inputs = tuple(xs)
+    except TypeError: raise TypeError("{name} takes a list of operands: write {name}([x, y])") from None
     values = set(map(type, inputs)) == {{Value}}
     if values: xs = [item._data for item in inputs]
     elif not inputs: raise ValueError("{name} of nothing: it needs at least one operand")

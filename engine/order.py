@@ -51,9 +51,7 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def display_names(nodes: Iterable[Value]) -> dict[Value, str]:
-    """A name for each node of a topological order: its label, else v1, v2, …, and E for the last.
-
-    A label that others have too gets #2, #3, …
+    """A name for each node of a topological order: its label (with #2, #3, … if used before), else v1, v2, …; E the last.
 
     >>> from engine import Value
     >>> x = Value(2.0, label="x")
@@ -63,12 +61,15 @@ def display_names(nodes: Iterable[Value]) -> dict[Value, str]:
     nodes = list(nodes)
     taken = {node.label for node in nodes}
     spare = (name for name in map("v{}".format, count(1)) if name not in taken)
-    uses: dict[str, int] = {}
+    used, uses = set[str](), dict[str, int]()
     names: dict[Value, str] = {}
     for node in nodes:
         if node.label is None:
             names[node] = "E" if node is nodes[-1] and "E" not in taken else next(spare)
         else:
-            uses[node.label] = use = uses.get(node.label, 0) + 1
-            names[node] = node.label if use == 1 else f"{node.label}#{use}"
+            names[node] = node.label
+            while names[node] in used:
+                uses[node.label] = uses.get(node.label, 1) + 1
+                names[node] = f"{node.label}#{uses[node.label]}"
+            used.add(names[node])
     return names

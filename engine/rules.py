@@ -27,8 +27,14 @@ class Rule:
     def __init__(
         self, name: str, typed: str, value: str, *partials: str, domain: str = "any", also: tuple[str, ...] = ()
     ) -> None:
-        self.name, self.typed, self.value, self.partials = name, typed, value, partials
-        self.domain, self.also = domain, also
+        self.name, self.typed, self.value, self.domain, self.partials, self.also = (
+            name,
+            typed,
+            value,
+            domain,
+            partials,
+            also,
+        )
         self.many = "xs" in typed
         self.operands = ("xs",) if self.many else ("x", "y", "c")[: len(partials)]
         self.function: Callable[..., Any]  # over Values and numbers; made from the row by functions.py

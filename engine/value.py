@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _refuse(instead: str) -> Callable[..., Any]:
-    def method(self: Value, *_: object) -> Any:
+    def method(self: Value, *_: object, **__: object) -> Any:
         raise TypeError(instead)
 
     return method
@@ -142,7 +142,8 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if type(other) is Value:
             return self is other
-        raise TypeError(f"a Value is equal only to itself: to compare the number, write x.data == {other!r}")
+        instead = "x is None" if other is None else f"x.data == {other!r}, to compare the number"
+        raise TypeError(f"a Value is equal only to itself: write {instead}")
 
     def __lt__(self, other: Value | float) -> bool:
         return self._data < (other._data if type(other) is Value else number(other))

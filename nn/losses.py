@@ -21,6 +21,8 @@ def half_squared_error(ys: Sequence[Value], ts: Targets) -> Value:
     0.625
     """
     _check_same(ys, ts)
+    if not len(ys):
+        raise ValueError("the error of no outputs is undefined: at least one output is expected")
     return total([(y - t) ** 2 for y, t in zip(ys, ts, strict=True)]) * 0.5
 
 
@@ -32,6 +34,11 @@ def half_mean_squared_error(Y: Sequence[Sequence[Value]], T: Sequence[Targets]) 
     _check_same(Y, T, "rows")
     if not len(Y):
         raise ValueError("the mean over no rows is undefined: give at least one")
+    for row in Y:
+        if len(row) != len(Y[0]):
+            raise ValueError(
+                f"rows of one length are expected; given were rows of {len(Y[0])} and of {len(row)} outputs"
+            )
     return total([half_squared_error(ys, ts) for ys, ts in zip(Y, T, strict=True)]) * (1 / (len(Y) * len(Y[0])))
 
 

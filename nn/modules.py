@@ -41,14 +41,18 @@ class Module:
     def __setattr__(self, name: str, member: object) -> None:
         object.__setattr__(self, name, member)
         if isinstance(member, (Value, Module, list, tuple)):
-            for path, found in _walk(member, "" if name == self.indexed else name, set()):
-                if isinstance(found, Value):
-                    found.label = path
-                else:
-                    object.__setattr__(found, "path", path)
+            self._label()
+
+    def _label(self) -> None:
+        for path, found in _walk(self, self.path, set()):
+            if isinstance(found, Value):
+                found.label = path
+            else:
+                object.__setattr__(found, "path", path)
 
     def named_parameters(self) -> dict[str, Value]:
-        """Every parameter once, by the expression that reaches it: {"hidden[2].w[3]": Value(…), …}."""
+        """Every parameter once, by the expression that reaches it from here: {"hidden[2].w[3]": Value(…), …}."""
+        self._label()  # a list may have grown since it was assigned
         return {path: found for path, found in _walk(self, "", set()) if isinstance(found, Value)}
 
     def parameters(self) -> list[Value]:
@@ -105,8 +109,8 @@ class Neuron(Module):
     """One neuron, a = g(z), z = Σ(w·x, b): .w its weights in input order, .b its bias (None without).
 
     Weights are drawn evenly from ±√(3/inputs), times √2 before a rectifier; biases from ±1/√inputs (LeCun et al.,
-    Efficient BackProp, 1998; He et al., Delving deep into rectifiers, 2015). seed is an int, or a random.Random to go on with.
-    Raises ValueError for a size below 1 or an unknown activation.
+    Efficient BackProp, 1998; He et al., Delving deep into rectifiers, 2015). seed is an int, or a random.Random to go
+    on with. Raises ValueError for a size below 1 or an unknown activation.
     """
 
     def __init__(self, inputs: int, activation: str = "tanh", bias: bool = True, seed: int | Random = 0) -> None:
@@ -129,7 +133,7 @@ class Neuron(Module):
         a: Value = ACTIVATIONS[self.activation](z)
         if self.path:
             z.label = f"{self.path}.z"
-            a.label = f"{self.path}.a"
+            a.label = f"{self.path}.a"  # of a linear neuron, where a is z, this is the name
         return a
 
     @property
@@ -179,7 +183,7 @@ class MLP(Module):
     """
 
     def __init__(self, inputs: int, sizes: Sequence[int], activation: str = "relu", seed: int | Random = 0) -> None:
-        if isinstance(sizes, int) or not list(sizes):
+        if not isinstance(sizes, (list, tuple)) or not sizes:
             raise ValueError(f"sizes is the list of the layers' neurons, such as [16, 16, 1]; given was {sizes!r}")
         random = seed if isinstance(seed, Random) else Random(seed)
         activations = [activation] * (len(sizes) - 1) + ["identity"]
@@ -216,6 +220,8 @@ class RegressionMLP(Module):
     def __init__(
         self, inputs: int, hidden: int, outputs: int = 1, activation: str = "tanh", seed: int | Random = 0
     ) -> None:
+        check_size("hidden", hidden)
+        check_size("outputs", outputs)
         random = seed if isinstance(seed, Random) else Random(seed)
         self.hidden = Layer(inputs, hidden, activation, seed=random)
         self.output = Layer(hidden, outputs, "identity", seed=random)
@@ -233,9 +239,10 @@ class RegressionMLP(Module):
         return {"inputs": inputs, "hidden": hidden, "outputs": len(self.output), "activation": activation}
 
 
-def check_size(name: str, size: object) -> None:
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise ValueError(f"{name} is a whole number from 1 up; given was {size!r}")
+def check_size(name: str, size: object, least: int = 1) -> None:
+    """ValueError unless this is a whole number, least or larger."""
+    if not isinstance(size, int) or isinstance(size, bool) or size < least:
+        raise ValueError(f"{name} is a whole number from {least} up; given was {size!r}")
 
 
 def check_row(module: Module, x: Any, inputs: int) -> Sequence[Operand]:

@@ -23,27 +23,40 @@ class Optimizer:
         self.model, self.learning_rate, self.weight_decay = model, learning_rate, weight_decay
         self.state: dict[Value, State] = {}
         check_number("weight_decay", weight_decay)
+        if not self.parameters():
+            raise ValueError(f"{model!r} has no parameters, and {type(self).__name__} needs at least one to move")
         self.rates()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(learning_rate={self.learning_rate!r})"
 
     def parameters(self) -> list[Value]:
         return self.model.parameters() if isinstance(self.model, Module) else list(self.model)
 
     def rates(self) -> dict[Value, float]:
         """The learning rate of each parameter. Raises ValueError for rates that aren't positive, or too many or few."""
-        if isinstance(self.learning_rate, (int, float)):
+        if not isinstance(self.learning_rate, Sequence) or isinstance(self.learning_rate, str):
             check_number("learning_rate", self.learning_rate, above_zero=True)
             return dict.fromkeys(self.parameters(), self.learning_rate)
         layers = getattr(self.model, "layers", None)
         if not layers or len(layers) != len(self.learning_rate):
             count = f"{len(layers)} layers" if layers else "no .layers"
-            raise ValueError(f"{len(self.learning_rate)} learning rates were given for a model of {count}")
+            raise ValueError(
+                f"learning_rate: {len(self.learning_rate)} learning rates were given for a model of {count}"
+            )
         for rate in self.learning_rate:
             check_number("learning_rate", rate, above_zero=True)
-        return {
+        rates = {
             parameter: rate
             for layer, rate in zip(layers, self.learning_rate, strict=True)
             for parameter in layer.parameters()
         }
+        for parameter in self.parameters():
+            if parameter not in rates:
+                raise ValueError(
+                    f"learning_rate has one for each layer, and {parameter.label} is in none: give one for all"
+                )
+        return rates
 
     def zero_grad(self) -> None:
         """Every parameter's gradient back to None."""
@@ -51,7 +64,7 @@ class Optimizer:
             parameter.grad = None
 
     def step(self) -> None:
-        """Moves every parameter that has a gradient; raises DomainError, and moves none, if one would not stay finite."""
+        """Moves every parameter that has a gradient, or none and raises DomainError if one would not stay finite."""
         numbers: dict[Value, float] = {}
         state = dict(self.state)
         for parameter, rate in self.rates().items():
@@ -61,8 +74,8 @@ class Optimizer:
                 numbers[parameter] = parameter.data - rate * change
                 if not math.isfinite(numbers[parameter]):
                     raise DomainError(
-                        f"{type(self).__name__}'s step would make {parameter.label or 'a parameter'} {numbers[parameter]} "
-                        f"(it is {parameter.data!r}, its gradient {parameter.grad!r}): take a smaller learning rate"
+                        f"{type(self).__name__} would step from {parameter.data!r} to {numbers[parameter]} at "
+                        f"{parameter.label} (gradient {parameter.grad!r}): take a smaller learning rate"
                     )
         for parameter, number in numbers.items():
             parameter.data = number
@@ -101,6 +114,9 @@ class SGD(Optimizer):
         return velocity, (velocity,)
 
 
+ROOT_KEPT, ROOT_NEW = math.sqrt(0.999), math.sqrt(0.001)
+
+
 class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015, algorithm 1, with their β1 = 0.9, β2 = 0.999, ε = 1e-8); weight_decay as in SGD.
 
@@ -111,10 +127,10 @@ class Adam(Optimizer):
         super().__init__(model, learning_rate, weight_decay)
 
     def change(self, slope: float, state: State) -> tuple[float, State]:
-        steps, mean, square = state or (0.0, 0.0, 0.0)
-        steps, mean, square = steps + 1, 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope * slope
-        change = mean / (1 - 0.9**steps) / (math.sqrt(square / (1 - 0.999**steps)) + 1e-8)
-        return change, (steps, mean, square)
+        steps, mean, size = state or (0.0, 0.0, 0.0)  # size is the root of the mean square, which would overflow
+        steps, mean, size = steps + 1, 0.9 * mean + 0.1 * slope, math.hypot(ROOT_KEPT * size, ROOT_NEW * slope)
+        change = mean / (1 - 0.9**steps) / (size / math.sqrt(1 - 0.999**steps) + 1e-8)
+        return change, (steps, mean, size)
 
 
 def check_number(name: str, number: Any, above_zero: bool = False) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,8 +52,8 @@ def from_dict(data: Any, into: Module | None = None) -> Module:
         if paths:
             raise ValueError(f"parameters are {kind}: {', '.join(sorted(paths)[:5])} ({len(paths)} in all)")
     for path, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-            raise ValueError(f"parameter {path} is {number!r}; a finite number is expected")
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= sys.float_info.max:
+            raise ValueError(f"parameter {path} is {repr(number)[:40]}; a finite number is expected")
     for path, parameter in parameters.items():
         parameter.data = numbers[path]
     return into
@@ -90,5 +90,5 @@ def read_json(text: str) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"this is no whole JSON file: {error}") from None

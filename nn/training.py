@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from engine import DomainError
+from engine import DomainError, Value
 from engine.domain import number
 from nn.losses import LOSSES, Loss, half_mean_over_outputs
 from nn.modules import Module, check_size
@@ -43,16 +43,19 @@ def fit(
     """Trains a model on M samples, X of M rows of D numbers and T of M rows of K targets (flat where K = 1).
 
     E is the mean over the samples of `loss`, a function of one sample's outputs and its list of targets, or its name
-    (default: half the squared error over K, so that E is half_mean_squared_error). An epoch is one step of the optimizer
-    (default: SGD at 0.1) on all samples, or with batch_size a step on each batch of a new shuffle (drawn from seed); the
-    E of the history then costs an extra forward pass an epoch. Stops early once E <= until.
+    (default: half the squared error over K, so that E is half_mean_squared_error). An epoch is one step of the
+    optimizer (default: SGD at 0.1) on all samples, or with batch_size a step on each batch of a new shuffle (drawn from
+    seed); the E of the history then costs an extra forward pass an epoch. Stops early once E <= until.
     Raises ValueError for data, names or numbers that don't fit, before anything is trained. Training that diverges
     raises DomainError with the epoch, the sample and the operation; then, and on Ctrl-C, the model keeps the last
-    weights for which E was finite.
+    weights for which E over all samples was finite.
     """
     rows, targets = _check_data(X, T)
     _check_options(epochs, batch_size, until, backend)
-    run = _Run(model, optimizer or SGD(model), _find_loss(loss), rows, targets)
+    optimizer = SGD(model) if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer) or not set(optimizer.parameters()) & set(model.parameters()):
+        raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")
+    run = _Run(model, optimizer, _find_loss(loss), rows, targets)
     samples = list(range(len(rows)))
     random = Random(seed)
     errors: list[float] = []
@@ -62,6 +65,7 @@ def fit(
                 run.epoch = len(errors)
                 last = len(errors) == epochs
                 errors.append(run.mean_error(samples, gradients=batch_size is None and not last))
+                run.keep()
                 bar.set_postfix_str(f"E = {errors[-1]:.6g}", refresh=False)
                 if last or (until is not None and errors[-1] <= until):
                     return History(errors)
@@ -85,7 +89,7 @@ def fit(
 
 
 class _Run:
-    """A training run: the data, where it is, and the last weights for which E was finite."""
+    """A training run: the data, where it is, and the last weights for which E over all samples was finite."""
 
     def __init__(self, model: Module, optimizer: Optimizer, loss: Loss, rows: list[Any], targets: list[Any]) -> None:
         self.model, self.optimizer, self.loss, self.rows, self.targets = model, optimizer, loss, rows, targets
@@ -109,15 +113,24 @@ class _Run:
         for sample in samples:
             self.place = f"sample {sample}"
             try:
-                graph = self.loss(self.model(self.rows[sample]), self.targets[sample]) * share
+                graph = self.loss_of(sample) * share
             except ValueError as mismatch:
                 raise ValueError(f"{self.place}: {mismatch}") from None
             error += graph.data
             if gradients:
                 graph.backward()
-        number(error)
-        self.keep()
-        return error
+        return number(error)
+
+    def loss_of(self, sample: int) -> Value:
+        outputs = self.model(self.rows[sample])
+        if not isinstance(outputs, list):
+            raise TypeError(
+                f"{self.model!r} returned {type(outputs).__name__}; a list of Values is expected of a model"
+            )
+        loss = self.loss(outputs, self.targets[sample])
+        if type(loss) is not Value:
+            raise TypeError(f"the loss returned {type(loss).__name__}; a Value computed from the outputs is expected")
+        return loss
 
     def step(self) -> None:
         self.place = "the step"
@@ -148,8 +161,7 @@ def _table(name: str, given: Any) -> list[list[float]]:
 
 
 def _check_options(epochs: int, batch_size: int | None, until: float | None, backend: str) -> None:
-    if epochs != 0:
-        check_size("epochs", epochs)
+    check_size("epochs", epochs, least=0)
     if batch_size is not None:
         check_size("batch_size", batch_size)
     if until is not None:
@@ -163,4 +175,6 @@ def _find_loss(loss: Loss | str | None) -> Loss:
         raise ValueError(
             f"loss {loss!r} is unknown; there are {', '.join(LOSSES)}, or a function of outputs and target"
         )
+    if not (loss is None or isinstance(loss, str) or callable(loss)):
+        raise ValueError(f"a loss is a name or a function of one sample's outputs and targets; given was {loss!r}")
     return LOSSES[loss] if isinstance(loss, str) else loss or half_mean_over_outputs

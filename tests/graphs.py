@@ -6,8 +6,10 @@ no upstream gradient is 1 where another would do, so that a factor, a slot or a 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import pytest
@@ -205,7 +207,7 @@ def recipes(draw: st.DrawFn, most: int = 9) -> Recipe:
         rule = ROWS[name]
         size = draw(st.integers(1, 4)) if rule.many else len(rule.operands)
         # mostly a node near the end, so that graphs grow deep; sometimes a number
-        an_operand = st.integers(0, len(nodes) - 1).map(lambda back, last=len(nodes) - 1: last - back)
+        an_operand = st.integers(1 - len(nodes), 0).map(partial(operator.add, len(nodes) - 1))
         first: list[int | float] = [draw(an_operand)]
         rest = [draw(an_operand | odd_numbers if slot % 2 else an_operand) for slot in range(1, size)]
         operands = tuple(draw(st.permutations(first + rest)))
@@ -213,7 +215,7 @@ def recipes(draw: st.DrawFn, most: int = 9) -> Recipe:
             node = rule.apply([pick(list(nodes), operand) for operand in operands])
         except DomainError:
             continue
-        sizes = [abs(partial) for partial in node.partials if partial is not None]
+        sizes = [abs(slope) for slope in node.partials if slope is not None]
         if (node.data == 0 or 0.02 < abs(node.data) < 20) and all(size < 20 for size in sizes):
             nodes.append(node)
             rows.append((name, operands))

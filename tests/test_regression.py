@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -171,7 +172,7 @@ def test_bad_option_is_refused_without_a_traceback(arguments: list[str], expecte
     assert not (tmp_path / "out").exists()
 
 
-BROKEN_WEIGHTS = {
+BROKEN_WEIGHTS: dict[str, Callable[[str], str]] = {
     "half": lambda text: text[: len(text) // 2],
     "no scale": lambda text: text.replace('"mean"', '"average"'),
     "flat scale": lambda text: text.replace('"deviation": ', '"deviation": -'),

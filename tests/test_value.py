@@ -7,7 +7,6 @@ import gc
 import math
 import operator
 import pickle
-import re
 import subprocess
 import sys
 import warnings
@@ -130,7 +129,8 @@ def test_partials_are_in_the_order_of_the_operands() -> None:
     assert (a * b).partials == (-2.5, 1.4)
     assert (a / b).partials == pytest.approx((1 / -2.5, -1.4 / 6.25), rel=1e-15)
     assert (a**b).partials == pytest.approx((-2.5 * 1.4**-3.5, 1.4**-2.5 * math.log(1.4)), rel=1e-15)
-    assert (2.5**a).partials == (None, pytest.approx(2.5**1.4 * math.log(2.5), rel=1e-15))
+    constant, slope = (2.5**a).partials
+    assert constant is None and slope == pytest.approx(2.5**1.4 * math.log(2.5), rel=1e-15)
     assert (-a).partials == (-1.0,) and abs(b).partials == (-1.0,)
 
 
@@ -148,8 +148,9 @@ def test_each_row_is_a_function_of_the_engine(name: str) -> None:
 
 
 def test_functions_of_numbers_alone_are_numbers() -> None:
-    assert (exp(0.7), total_of([0.5, 2]), sqrt(2.25)) == (math.exp(0.7), 2.5, 1.5)
-    assert type(total_of([1, 2])) is float
+    found: list[Any] = [exp(0.7), total_of([0.5, 2]), sqrt(2.25)]
+    assert found == [math.exp(0.7), 2.5, 1.5]
+    assert {type(number) for number in found} == {float}
 
 
 def test_the_sum_of_many_is_one_node() -> None:
@@ -193,7 +194,7 @@ def test_micrograds_readme() -> None:
 def test_label_names_several_nodes_at_once() -> None:
     x, w = Value(1.4), Value(0.7)
     label(x=x, w=w)
-    assert (x.label, w.label) == ("x", "w")
+    assert [x.label, w.label] == ["x", "w"]
     label(x=w)
     assert w.label == "x", "a name given by hand is a new name"
 
@@ -201,16 +202,16 @@ def test_label_names_several_nodes_at_once() -> None:
 def test_label_of_a_mapping_names_what_has_no_name_yet() -> None:
     def at_the_prompt() -> dict[str, Any]:
         x, w, _hidden, number = Value(1.4, "mine"), Value(0.7), Value(0.1), 3.5
-        s = again = x * w
+        s = again = x * w * number
         label(vars())
-        return vars()
+        return {"x": x, "w": w, "s": s, "again": again, "_hidden": _hidden}
 
     found = at_the_prompt()
     assert found["x"].label == "mine" and found["w"].label == "w"
     assert found["s"].label == found["again"].label == "s", "the first of two names"
     assert found["_hidden"].label is None
     label({"p": found["_hidden"]}, {"q": Value(1.5)}, r=found["w"])
-    assert (found["_hidden"].label, found["w"].label) == ("p", "r")
+    assert [found["_hidden"].label, found["w"].label] == ["p", "r"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,9 @@ def test_display_names_are_labels_or_numbers_and_never_twice_the_same() -> None:
     E = a + v2
     E2 = E * 1.5
     names = display_names(topological_order(E2))
-    assert [names[node] for node in (x, other, a, v2, E, E2)] == ["x", "x#2", "v1", "v2", "v3", "v4"]
+    assert [names[node] for node in (x, other, a, v2, E, E2)] == ["x", "x#2", "v1", "v2", "v3", "E"]
+    named = Value(0.3, "E") * 1.5
+    assert list(display_names(topological_order(named)).values()) == ["E", "v1"]
 
 
 def test_a_label_that_looks_like_a_second_use_is_kept_apart() -> None:
@@ -269,9 +272,8 @@ def test_topological_order_has_every_node_once_after_all_its_inputs(make: Callab
 def test_topological_order_is_that_in_which_python_evaluates() -> None:
     a, b, c, d = (Value(number) for number in (1.4, -0.3, 2.2, 0.9))
     left, right = a * b, c * d
-    assert topological_order(left + right) == [a, b, left, c, d, right, *topological_order(left + right)[6:]][:6] + [
-        *topological_order(left + right)[6:]
-    ] or [node.op for node in topological_order(left + right)] == [None, None, "mul", None, None, "mul", "add"]
+    E = left + right
+    assert topological_order(E) == [a, b, left, c, d, right, E]
 
 
 RUN = """
@@ -284,7 +286,7 @@ for name, make in GRAPHS.items():
     E, leaves = make()
     E.backward()
     order = topological_order(E)
-    print(name, [(display, node.op, node.data.hex(), node.grad.hex()) for node, display in display_names(order).items()])
+    print(name, [(name, n.op, n.data.hex(), n.grad.hex()) for n, name in display_names(order).items()])
 """
 
 
@@ -322,7 +324,8 @@ def test_twice_is_double_without_zero_grad_and_once_with_it(make: Callable[[], B
     once = {node: node.grad for node in topological_order(E)}
     E.backward()
     for node, grad in once.items():
-        assert grad is not None and node.grad == (2 * grad if node in leaves else grad)
+        assert grad is not None
+        assert node.grad == (pytest.approx(2 * grad, rel=1e-15) if node in leaves else grad)
     E.zero_grad()
     E.backward()
     assert all(node.grad == grad for node, grad in once.items())
@@ -388,23 +391,19 @@ def test_a_pass_that_raises_leaves_every_leafs_gradient_as_it_was(edge: str, hel
 @pytest.mark.parametrize(
     "E, words",
     [
-        (lambda x: (x * 1e-300 * 1e250) * 1e250 * 1e250 * 1e-300, None),
         (lambda x: (x * 1e300) * 1e300, ["mul", "dz/dx = y", "1e+300", "x = 1.5e-300 (x)", "too large", "1.8e308"]),
         (lambda x: x / 1e-300 / 1e-300, ["div", "dz/dx = 1 / y", "x = 1.5e-300 (x)", "too large"]),
         (lambda x: x * 1.7e308 + x * 1.7e308, ["gradient of x is inf", "1.8e308"]),
         (lambda x: sqrt(x * 0), ["sqrt", "dz/dx = 1 / (2 * z)", "infinite", "x = 0.0", "1.0"]),
         (lambda x: (-2.5) ** (x * 0 + 3), ["pow", "dz/dy", "undefined", "x = -2.5", "y = 3.0"]),
     ],
-    ids="fits mul div sum infinite undefined".split(),
+    ids=["mul", "div", "sum", "infinite", "undefined"],
 )
 def test_a_gradient_that_is_not_finite_is_an_error_that_names_the_edge(
-    E: Callable[[Value], Value], words: list[str] | None
+    E: Callable[[Value], Value], words: list[str]
 ) -> None:
     x = Value(1.5e-300, "x")
     x.grad = 4.25
-    if words is None:
-        E(x).backward()
-        return
     with pytest.raises(DomainError) as refusal:
         E(x).backward()
     one_sentence(refusal.value, *words)
@@ -424,7 +423,7 @@ def test_an_interruption_leaves_the_leaves_as_they_were(monkeypatch: pytest.Monk
     x, w = Value(0.7), Value(1.3)
     E = (x * w).exp() * x
 
-    def interrupt(self: Value) -> tuple[float, ...]:
+    def interrupt(self: Value) -> Any:
         if self.op == "exp":
             raise KeyboardInterrupt
         return inputs(self)
@@ -544,13 +543,12 @@ def test_a_deep_chain_builds_runs_backward_and_is_freed_by_counting_alone(no_col
     assert depth > 100 * sys.getrecursionlimit()
     before = living()
     x = Value(0.7)
-    E: Value | None = x
+    E = x
     for _ in range(depth):
-        E = E + 1.5  # type: ignore[operator]
-    assert E is not None
+        E = E + 1.5
     E.backward()
     assert x.grad == 1.0
-    E = None
+    del E
     assert living() == before + 1
 
 
@@ -602,7 +600,7 @@ def test_an_error_holds_no_graph_once_it_is_gone(no_collector: None) -> None:
         lambda: (sqrt(x) * 1.5).backward(),
         lambda: log(x),
         lambda: derivative(sqrt(x), x),
-        lambda: x + "1",  # type: ignore[operator]
+        lambda: x + "1",  # type: ignore[arg-type]
     ):
         with pytest.raises((DomainError, TypeError)) as refusal:
             attempt()
@@ -649,7 +647,7 @@ def test_a_leaf_used_twice_is_copied_once() -> None:
 
 def test_values_are_equal_to_themselves_and_hash_so() -> None:
     a, b = Value(0.7), Value(0.7)
-    assert a == a and a != b and not a == b
+    assert a == a and a != b and (a == b) is False
     assert len({a, b, a}) == 2 and {a: 1, b: 2}[b] == 2
     assert a in [b, a] and a not in [b] and [b, a].index(a) == 1
 
@@ -684,7 +682,6 @@ def test_sorting_reads_the_number() -> None:
         (lambda x: int(x), ["int(x.data)"]),
         (lambda x: range(x), ["x.data"]),
         (lambda x: [1, 2][x], ["x.data"]),
-        (lambda x: round(x, 2), [".data"]),
         (lambda x: math.floor(x), [".data"]),
         (lambda x: 1 if x else 0, ["x.data != 0", "is not None"]),
         (lambda x: not x, ["x.data != 0"]),
@@ -693,7 +690,6 @@ def test_sorting_reads_the_number() -> None:
         (lambda x: np.array([x, x]), ["NumPy", ".data"]),
         (lambda x: np.array(x), ["NumPy", ".data"]),
         (lambda x: np.asarray(x, dtype=float), ["NumPy", ".data"]),
-        (lambda x: np.exp(x), ["engine."]),
     ],
 )
 def test_what_would_cut_the_graph_is_refused_and_says_what_to_write(
@@ -733,7 +729,7 @@ each_not_number = pytest.mark.parametrize("given", NOT_NUMBERS.values(), ids=NOT
 each_number = pytest.mark.parametrize("given", NUMBERS, ids=lambda given: type(given).__name__)
 
 
-def refuses(call: Callable[[], Any], given: Any) -> None:
+def refuses(call: Callable[[], object], given: Any) -> None:
     """A TypeError in one sentence that names the type given, says that a number is expected, and what to write."""
     with pytest.raises(TypeError) as refusal:
         call()
@@ -778,12 +774,12 @@ def test_a_value_is_no_data_for_a_leaf() -> None:
     refuses(lambda: Value(Value(0.7)), Value(0.7))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("given", [3.5, Value(0.7)], ids=["float", "Value"])
 @pytest.mark.parametrize("name", [rule.name for rule in TABLE if rule.many])
-def test_a_row_over_many_wants_them_in_a_list(name: str, given: Any) -> None:
-    with pytest.raises(TypeError) as refusal:
-        FUNCTIONS[name](given)
-    one_sentence(refusal.value, name, "list")
+def test_a_row_over_many_wants_them_in_a_list(name: str) -> None:
+    for operand in (3.5, Value(0.7)):
+        with pytest.raises(TypeError) as refusal:
+            FUNCTIONS[name](operand)
+        one_sentence(refusal.value, name, "list")
 
 
 @each_operator
@@ -804,7 +800,7 @@ def test_any_real_number_is_data_and_becomes_a_float(given: Any) -> None:
     assert type(x.data) is float and x.data == float(given)
     x.data = given
     assert type(x.data) is float
-    assert (Value(0.7) < given) is (0.7 < given)
+    assert (Value(0.7) < given) is bool(given > 0.7) is (given > Value(0.7))
 
 
 @pytest.mark.parametrize("array_", [np.array([1.5, 2.5]), np.array([[1.5]]), np.array([Value(0.7)] * 0)])
@@ -835,7 +831,7 @@ def test_no_infinity_or_nan_enters(given: Any) -> None:
         lambda: engine.maximum(x, given),
         lambda: total_of([x, given]),
         lambda: x < given,
-        lambda: x.__rsub__(given),
+        lambda: given - x,
     ]
     for call in calls:
         with pytest.raises(DomainError) as refusal:
@@ -867,5 +863,7 @@ def test_the_error_names_the_operation_its_formula_the_operands_and_the_domain(
 
 def test_a_negative_base_never_becomes_complex() -> None:
     assert (Value(-1.5) ** 3).data == (-1.5) ** 3
-    assert re.match("pow", str(pytest.raises(DomainError, lambda: Value(-1.5) ** 0.5).value))
-    assert re.match("pow", str(pytest.raises(DomainError, lambda: (-1.5) ** Value(0.5)).value))
+    bases: list[Any] = [Value(-1.5), -1.5, Value(-1.5)]
+    for base, exponent in zip(bases, (0.5, Value(0.5), Value(0.5)), strict=True):
+        with pytest.raises(DomainError, match=r"pow: x \*\* y is not defined at x = -1.5"):
+            base**exponent
