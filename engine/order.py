@@ -51,7 +51,7 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def display_names(nodes: Iterable[Value]) -> dict[Value, str]:
-    """A name for each node of a topological order: its label (with #2, #3, … if used before), else v1, v2, …; E the last.
+    """A name for each node of a topological order: its label (with #2, … if used before), else v1, v2, …; E the last.
 
     >>> from engine import Value
     >>> x = Value(2.0, label="x")

@@ -27,15 +27,8 @@ class Rule:
     def __init__(
         self, name: str, typed: str, value: str, *partials: str, domain: str = "any", also: tuple[str, ...] = ()
     ) -> None:
-        self.name, self.typed, self.value, self.domain, self.partials, self.also = (
-            name,
-            typed,
-            value,
-            domain,
-            partials,
-            also,
-        )
-        self.many = "xs" in typed
+        self.name, self.typed, self.value, self.domain = name, typed, value, domain
+        self.partials, self.also, self.many = partials, also, "xs" in typed
         self.operands = ("xs",) if self.many else ("x", "y", "c")[: len(partials)]
         self.function: Callable[..., Any]  # over Values and numbers; made from the row by functions.py
 
