@@ -123,36 +123,40 @@ def nudge(function: Callable[[float], float], at: float) -> tuple[float, float, 
     function has no value on either side.
     """
 
-    def slope(low: float, high: float) -> float:
+    def slope(low: float, high: float) -> tuple[float, float]:
         try:
-            return (function(at + high) - function(at + low)) / ((at + high) - (at + low))
+            ends = function(at + low), function(at + high)
+            width = (at + high) - (at + low)
+            return (ends[1] - ends[0]) / width, 1e-15 * max(map(abs, ends)) / width
         except ArithmeticError:  # out of the function's domain, or nowhere to go
-            return math.nan
+            return math.nan, math.nan
 
-    scale, rounding = abs(at) or 1.0, 1e-15 * abs(function(at))
-    best, uncertainty = _extrapolated(lambda step: slope(-step, step), scale, rounding)
+    scale = abs(at) or 1.0
+    best, uncertainty = _extrapolated(lambda step: slope(-step, step), scale)
     tiny = 1e-6 * scale
-    left, right, noise = slope(-tiny, 0.0), slope(0.0, tiny), 10 * rounding / tiny
-    gap, narrower = right - left, slope(0.0, tiny / 10) - slope(-tiny / 10, 0.0)
-    if abs(narrower) > max(abs(gap) / 2, 10 * noise):  # a curve's two slopes close in on each other, a kink's don't
-        return (left + right) / 2, noise, left, right
-    if abs((left + right) / 2 - best) > noise + 1e-3 * abs(best):  # the wider steps went over a kink
-        return (left + right) / 2, noise + abs(gap), 0.0, 0.0
+    (left, noise), (right, _) = slope(-tiny, 0.0), slope(0.0, tiny)
+    (nearer_left, nearer_noise), (nearer_right, _) = slope(-tiny / 10, 0.0), slope(0.0, tiny / 10)
+    middle = (left + right) / 2
+    if abs(nearer_right - nearer_left) > max(abs(right - left) / 2, 10 * nearer_noise):
+        return middle, noise, left, right  # a curve's two slopes close in on each other, a kink's don't
+    spread = 10 * noise + abs(right - left) + abs(middle - (nearer_left + nearer_right) / 2)
+    if abs(middle - best) > spread + 1e-3 * abs(best):  # the wider steps went over a kink
+        return middle, spread, 0.0, 0.0
     return best, uncertainty, 0.0, 0.0
 
 
-def _extrapolated(slope: Callable[[float], float], scale: float, rounding: float) -> tuple[float, float]:
+def _extrapolated(slope: Callable[[float], tuple[float, float]], scale: float) -> tuple[float, float]:
     best, uncertainty, least = math.nan, math.nan, math.inf
     for widest in (1.0, scale, 1e-4 * scale, 1e-8 * scale):
         if widest < min(1.0, scale) and not math.isnan(best):
             break  # the tiny steps are for a point that lies next to the edge of the domain
         row: list[float] = []
         for level in range(14):
-            step = 0.1 * widest / 2**level
-            previous, row = row, [slope(step)]
+            central, noise = slope(0.1 * widest / 2**level)
+            previous, row = row, [central]
             for order, old in enumerate(previous, start=1):
                 row.append(row[-1] + (row[-1] - old) / (4**order - 1))
-                error = max(abs(row[-1] - row[-2]), abs(row[-1] - old)) + rounding / step
+                error = max(abs(row[-1] - row[-2]), abs(row[-1] - old)) + noise
                 share = error / abs(row[-1]) if row[-1] else math.inf
                 if share < least or math.isnan(best):
                     best, uncertainty, least = row[-1], error, share

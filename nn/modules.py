@@ -15,7 +15,8 @@ from engine import Value, total
 from engine.functions import FUNCTIONS
 from engine.rules import TABLE
 
-Operand: TypeAlias = Value | int | float
+Operand: TypeAlias = Value | float
+Rows: TypeAlias = Any  # M rows of numbers: a list of lists, or a NumPy array
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"identity": lambda z: z} | {
     rule.name: FUNCTIONS[rule.name] for rule in TABLE if rule.operands == ("x",)
@@ -70,7 +71,7 @@ class Module:
             f"{type(self).__name__} needs a method __call__(self, x) that returns a list of Values"
         )
 
-    def predict(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+    def predict(self, X: Rows) -> list[list[float]]:
         """The outputs for every row of X (M rows of D numbers), M rows of K plain numbers; raises as the call does."""
         return [[y.data for y in self(row)] for row in X]
 
@@ -166,6 +167,9 @@ class Layer(Module):
 
     def __len__(self) -> int:
         return len(self.neurons)
+
+    def __iter__(self) -> Iterator[Neuron]:
+        return iter(self.neurons)
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -11,7 +10,7 @@ from tqdm import tqdm
 from engine import DomainError, Value
 from engine.domain import number
 from nn.losses import LOSSES, Loss, half_mean_over_outputs
-from nn.modules import Module, check_size
+from nn.modules import Module, Rows, check_size
 from nn.optimizers import SGD, Optimizer, check_number
 
 BACKENDS = ("auto", "eager")
@@ -29,8 +28,8 @@ class History:
 
 def fit(
     model: Module,
-    X: Sequence[Sequence[float]],
-    T: Sequence[Any],
+    X: Rows,
+    T: Rows,
     epochs: int = 100,
     optimizer: Optimizer | None = None,
     loss: Loss | str | None = None,

@@ -568,3 +568,13 @@ def test_gradcheck_is_as_sure_at_any_scale(size: float) -> None:
     a, b = Value(rng.uniform(1.1, 1.9) * size), Value(rng.uniform(-1.9, -1.1) * size)
     report = gradcheck((a * b + 1.3 * a * a) / (a - b))
     assert {check.verdict for check in report.checks} == {"ok"}, report
+
+
+@pytest.mark.parametrize("at", [0.0, 1e-12, -1e-6, 1e-3, 1e3, -1e9])
+@pytest.mark.parametrize(
+    "f", [lambda x: x * x * 1.5, lambda x: abs(x) * x, relu, lambda x: tanh(x) * 2.3, lambda x: x.gauss()],
+    ids=["x²", "|x|x", "relu", "tanh", "gauss"],
+)  # fmt: skip
+def test_gradcheck_finds_nothing_wrong_at_or_near_0_and_far_from_it(f: Callable[[Value], Value], at: float) -> None:
+    report = gradcheck(f(Value(at, "x")))
+    assert report.ok, report

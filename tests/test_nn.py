@@ -695,7 +695,7 @@ BAD: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("too many inputs", lambda: nn.MLP(3, [2])([0.1] * 4), ["layers[0]", "3", "4"]),
     ("too many inputs of a neuron", lambda: nn.Neuron(3)([0.1] * 4), ["Neuron", "3", "4"]),
     ("a number for a row", lambda: nn.Layer(1, 2)(0.5), ["Layer", "row of 1", "float"]),  # type: ignore[arg-type]
-    ("a flat predict", lambda: regression().predict([0.1, 0.2, 0.3]), ["3", "float"]),  # type: ignore[list-item]
+    ("a flat predict", lambda: regression().predict([0.1, 0.2, 0.3]), ["3", "float"]),
     ("ragged X", lambda: fit([*X[:4], X[4][:2]]), ["sample 4", "3", "2"]),
     ("rows", lambda: fit(X, T[:4]), ["5", "4", "X", "T"]),
     ("targets", lambda: fit(X, [[*t, 0.5] for t in T]), ["sample 0", "2", "3"]),
