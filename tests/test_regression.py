@@ -154,8 +154,8 @@ def test_bad_table_is_one_line_and_nothing_is_written(
     ("arguments", "expected"),
     [
         (["nowhere.csv"], "nowhere.csv: it can't be read"),
-        (["--hidden", "0"], "neurons is a whole number from 1 up; given was 0"),
-        (["--epochs", "-3"], "epochs is a whole number from 1 up; given was -3"),
+        (["--hidden", "0"], "hidden is a whole number from 1 up; given was 0"),
+        (["--epochs", "-3"], "epochs is a whole number from 0 up; given was -3"),
         (["--rates", "0.1", "nan"], "learning_rate is a finite number above 0; given was nan"),
         (["--rates", "1e6", "1e6"], "training diverged in epoch"),
         (["--predict", "new.csv"], "--predict and --weights go together"),
