@@ -13,8 +13,13 @@ from engine.value import Value, label
 
 __all__ = [
     "DomainError",
+    "ForwardStepper",
+    "Stepper",
     "Value",
+    "compare",
+    "debug",
     "derivative",
+    "explain",
     "gradcheck",
     "gradient",
     "hessian",
@@ -26,10 +31,24 @@ __all__ = [
 ]
 __all__ += [name for name in FUNCTIONS if name not in ("abs", "pow")]  # these two would hide Python's own
 
+# What only looks at graphs is imported when it is asked for: who trains doesn't pay for it.
+LATER = {
+    "ForwardStepper": "engine.stepper",
+    "Stepper": "engine.stepper",
+    "compare": "engine.mistakes",
+    "debug": "engine.debugger",
+    "explain": "engine.explanation",
+}
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors; a test compares it with the table
     from collections.abc import Iterable
     from typing import overload
+
+    from engine.debugger import debug
+    from engine.explanation import explain
+    from engine.mistakes import compare
+    from engine.stepper import ForwardStepper, Stepper
 
     @overload
     def _unary(x: Value, /) -> Value: ...
@@ -52,3 +71,12 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     total = logsumexp = share = _many
 
 globals().update(FUNCTIONS)
+
+
+def __getattr__(name: str) -> object:
+    if name not in LATER:
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(LATER[name]), name)
+    return found

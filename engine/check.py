@@ -79,7 +79,7 @@ def gradcheck(E: Value) -> GradCheck:
     checks = []
     for leaf in order:
         if leaf.rule is None and leaf.grad is not None:
-            checks.append(Check(f"∂{names[E]}/∂{names[leaf]}", leaf.grad, _value_of(E, order, leaf), leaf.data))
+            checks.append(Check(f"∂{names[E]}/∂{names[leaf]}", leaf.grad, value_of(E, order, leaf), leaf.data))
     for node in order:
         for slot, (input, partial) in enumerate(zip(node.inputs, node.partials, strict=True)):
             if type(input) is Value and partial is not None and math.isfinite(partial):
@@ -90,7 +90,8 @@ def gradcheck(E: Value) -> GradCheck:
     return GradCheck(checks, stale)
 
 
-def _value_of(E: Value, order: list[Value], leaf: Value) -> Callable[[float], float]:
+def value_of(E: Value, order: list[Value], leaf: Value) -> Callable[[float], float]:
+    """E's number as a function of the number of one of its nodes."""
     depends = dependents(order, [leaf])
     affected = [node for node in order if node in depends and node is not leaf]
 

@@ -317,8 +317,28 @@ def growth(shape: str, size: int) -> dict[str, Any]:
     return {"used": median(used), "freed": median(freed), "held": held, "left": left, "nodes": nodes}
 
 
+def stepping(size: int) -> dict[str, Any]:
+    """CPU seconds of E.backward() and of Stepper(E) on the same chain, in turns, and of a step forward and back."""
+    from engine import Stepper
+
+    E = chain(size)
+    pairs, move = [], 0.0
+    for _ in range(5):
+        start = time.process_time()
+        E.backward()
+        middle = time.process_time()
+        stepper = Stepper(E)
+        made = time.process_time()
+        pairs.append((made - middle) / (middle - start))
+        for _ in range(1000):
+            stepper.step().back()
+        move = (time.process_time() - made) / 2000
+        stepper.restore()
+    return {"ratio": median(pairs), "move": move}
+
+
 WORKERS: dict[str, Callable[..., dict[str, Any]]] = {
-    worker.__name__: worker for worker in (time_steps, graph_memory, growth)
+    worker.__name__: worker for worker in (time_steps, graph_memory, growth, stepping)
 }
 
 
@@ -455,6 +475,9 @@ def main() -> None:
         memory_section(counted)
     if "stepgrad" in names:
         growth_section(largest)
+        found = in_process(stepping, 10**5)
+        took = f"{found['ratio']:.1f} times E.backward(); a move {1e6 * found['move']:.1f} µs"
+        print(f"\nStepper of a chain of {10**5:,} nodes: {took}")
         import_section(pairs)
 
 

@@ -1,0 +1,246 @@
+"""The command, run as a user runs it: what it prints, what it says is wrong, and its exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from engine import Value, __main__, explain, gradcheck
+from engine.__main__ import COMMANDS, Command, main
+from engine.expression import read_expression
+
+ROOT = Path(__file__).parent.parent
+WORKED = "s = w*x + b; z = tanh(s); (z - t)**2 / 2"
+NUMBERS = ["x=1.4", "w=0.7", "b=-1.3", "t=0.2"]
+COMMAND = [sys.executable, "-m", "engine"]
+ENVIRONMENT = os.environ | {"PYTHONIOENCODING": "utf-8"}
+
+
+def ran(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        cwd=ROOT,
+        env=ENVIRONMENT | environment,
+        timeout=30,
+    )
+
+
+def worked() -> tuple[Value, dict[str, Value]]:
+    return read_expression(WORKED, {"x": 1.4, "w": 0.7, "b": -1.3, "t": 0.2})
+
+
+# -- the three commands, each in a process of its own
+
+
+def test_check_prints_the_report() -> None:
+    done = ran("check", WORKED, *NUMBERS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{gradcheck(worked()[0])}\n", "")
+
+
+def test_explain_prints_one_name() -> None:
+    E, names = worked()
+    done = ran("explain", "--wrt", "w", WORKED, *NUMBERS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{explain(E, names['w'])!r}\n", "")
+
+
+def test_step_runs_a_script() -> None:
+    done = ran("step", WORKED, *NUMBERS, "-c", "n; until z;", "-c", " p z.grad")
+    E, names = worked()
+    E.backward()
+    assert (done.returncode, done.stderr) == (0, "") and repr(names["z"].grad) in done.stdout
+
+
+def test_step_prompts_and_reads_what_is_typed() -> None:
+    typed = "until z\np z.grad\nq\n"
+    done = subprocess.run(
+        [*COMMAND, "step", WORKED, *NUMBERS], input=typed, capture_output=True, encoding="utf-8", cwd=ROOT,
+        env=ENVIRONMENT, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "") and "-0.5095069212126386" in done.stdout
+
+
+def test_the_installed_command_is_this_function() -> None:
+    assert 'stepgrad = "engine.__main__:main"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_an_error_is_on_stderr_with_its_place() -> None:
+    done = ran("check", "tanh(w*x", "w=1", "x=2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "stepgrad: this ( is never closed\n  tanh(w*x\n      ^\n"
+
+
+def test_invalid_bytes_and_a_narrow_terminal() -> None:
+    done = subprocess.run([*COMMAND, "check", b"x\xff"], capture_output=True, cwd=ROOT, env=ENVIRONMENT)
+    assert done.returncode == 2 and b"Traceback" not in done.stderr and b"\\udcff" in done.stderr
+    narrow = ran("explain", "x*x", "x=2", PYTHONIOENCODING="ascii")
+    assert narrow.returncode == 0 and r"\u2202E/\u2202x" in narrow.stdout
+
+
+def test_a_closed_pipe_is_fine() -> None:
+    many = "+".join(f"a{i}*x" for i in range(200))
+    numbers = [f"a{i}={i}.5" for i in range(200)]
+    with subprocess.Popen(
+        [*COMMAND, "explain", many, "x=2", *numbers], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert (process.wait(30), process.stderr.read()) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_full_disk_is_a_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*COMMAND, "check", "x*x", "x=2"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT)
+    assert done.returncode == 2 and done.stderr.startswith(b"stepgrad: the output can't be written")
+    assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_control_c_ends_it_with_130() -> None:
+    slow = "+".join(f"a{i}*tanh(a{i})" for i in range(200))
+    with subprocess.Popen(
+        [*COMMAND, "check", slow, *[f"a{i}=0.{i + 1}" for i in range(200)]],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+    ) as process:  # fmt: skip
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+# -- what it does with its arguments, in this process
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = main(arguments)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-x**2", "x=3"],
+        ["--x", "x=-3"],
+        ["-x", "x=-3"],
+        ["-.5*x", "x=.5"],
+        ["-h*2", "h=1"],
+        ["--", "-h", "h=1"],
+        ["-2*-x + y", "x=-1e-3", "y = 2"],
+    ],
+)
+def test_minus_signs_come_first_without_ceremony(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    status, out, err = said(capsys, "check", *arguments)
+    assert (status, err) == (0, "") and out.endswith("all ok\n")
+
+
+def test_options_stand_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = said(capsys, "explain", "--wrt", "x", "-x*y", "x=-1.5", "y=2")
+    assert expected[0] == 0 and expected[1].startswith("∂E/∂x")
+    assert said(capsys, "explain", "-x*y", "x=-1.5", "--wrt", "x", "y=2") == expected
+    assert said(capsys, "explain", "-x*y", "x=-1.5", "y=2", "--wrt=x") == expected
+
+
+def test_explain_explains_every_name_but_E_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = said(capsys, "explain", WORKED.replace("(z", "E = (z"), *NUMBERS)
+    assert [line.split(",")[0] for line in out.splitlines() if "by the chain rule" in line] == [
+        f"∂E/∂{name}" for name in ("w", "x", "b", "s", "z", "t")
+    ]
+
+
+def test_explain_takes_several_names_and_writes_latex(capsys: pytest.CaptureFixture[str]) -> None:
+    E, names = worked()
+    _, out, _ = said(capsys, "explain", WORKED, *NUMBERS, "--latex", "--wrt", "t", "--wrt", "s")
+    assert out == f"{explain(E, names['t']).latex()}\n\n{explain(E, names['s']).latex()}\n"
+
+
+def test_explain_of_a_name_alone_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = said(capsys, "explain", "x", "x=3")
+    assert status == 0 and "∂x/∂x = 1" in out
+
+
+def test_a_wrong_derivative_is_status_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine import operation
+
+    wrong = gradcheck(operation("wrong", "x**3", "2*x**2")(Value(1.5)))
+    monkeypatch.setattr(__main__, "gradcheck", lambda E: wrong)
+    status, out, _ = said(capsys, "check", "x*x", "x=1.5")
+    assert status == 1 and "2 wrong" in out
+
+
+def test_a_new_command_is_a_row(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(E: Value, names: dict[str, Value], given: Namespace) -> int:
+        print(E.data, *names, given.twice)
+        return 0
+
+    monkeypatch.setitem(COMMANDS, "show", Command(show, "show it", {"--twice": {"action": "store_true"}}))
+    assert said(capsys, "show", "-x", "--twice", "x=2") == (0, "-2.0 x True\n", "")
+    assert "  show     show it\n" in said(capsys, "--help")[1]
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit])
+def test_however_a_command_ends_there_is_a_status(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, raised: type[BaseException]
+) -> None:
+    def end(E: Value, names: dict[str, Value], given: Namespace) -> int:
+        raise raised
+
+    monkeypatch.setitem(COMMANDS, "check", COMMANDS["check"]._replace(run=end))
+    assert said(capsys, "check", "x", "x=1") == (130 if raised is KeyboardInterrupt else 0, "", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], *([name, "--help"] for name in COMMANDS)])
+def test_help_is_on_stdout(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    status, out, err = said(capsys, *arguments)
+    assert (status, err) == (0, "") and out.startswith("usage: stepgrad ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "a command is missing: write stepgrad step|explain|check EXPRESSION"),
+        (["x*y"], "'x*y' is no command: write stepgrad step|explain|check EXPRESSION"),
+        (["\x1b[31m" * 99], "'\\x1b[31m\\x1b[31m\\x1b[31m\\x1b[31m' is no command"),
+        (["check"], "the following arguments are required: EXPRESSION"),
+        (["check", ""], "the expression is empty\n  \n  ^\n"),
+        (["check", "w*x"], "no number was given for w and x\n  w*x\n  ^\n"),
+        (["check", "x*x", "x=1", "x=2"], "two numbers are given for x\n"),
+        (["check", "x*x", "x=1", "q=2"], "a number was given for q, which the expression doesn't hold\n"),
+        (["check", "x", "*", "x", "x=1"], "NAME=NUMBER is expected after the expression"),
+        (["check", "x*x", "x=nan"], "a number is expected after =, such as 0.7 or -1e-3\n  x=nan\n    ^\n"),
+        (["check", "x*x", "x="], "a number is expected after ="),
+        (["check", "x*x", "x=1_0"], "digits are written without _ between them\n  x=1_0\n     ^\n"),
+        (["check", "x*x", "x=1", "--wrong"], "NAME=NUMBER is expected after the expression, such as w=0.7\n  --wrong"),
+        (["check", "sqrt(x)", "x=-1"], "sqrt: sqrt(x) is not defined at x = -1.0 (x); its domain: x >= 0\n  sqrt(x)\n"),
+        (["check", "sqrt(x)", "x=0"], "sqrt: dz/dx = 1 / (2 * z) is infinite at x = 0.0 (x), and the pass needs it"),
+        (["explain", "x*x", "x=1", "--wrt"], "argument --wrt: expected one argument"),
+        (["explain", "x*x", "x=1", "--wrt", "q"], "--wrt 'q': the expression's names are x\n"),
+        (["explain", "x*x", "x=1", "--latex=2"], "argument --latex: ignored explicit argument '2'"),
+        (["step", "x*x", "-c"], "argument -c: expected one argument"),
+        (["check", "-" * 10**5 + "x", "x=1"], "the text has 100,001 characters, more than 10,000\n"),
+        (["check", "__import__('os').system('true')"], "_ can't be read here"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    status, out, err = said(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"stepgrad: {sentence}") and err.endswith("\n") and "Traceback" not in err
+
+
+def test_reading_needs_no_debugger() -> None:
+    """What a subcommand doesn't use isn't imported for it."""
+    code = "import sys; from engine.__main__ import main; main(['check', 'x*x', 'x=2']); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert not {"engine.stepper", "engine.explanation", "numpy", "ast"} & set(modules.split())
