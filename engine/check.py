@@ -50,7 +50,8 @@ class GradCheck:
     def __repr__(self) -> str:
         verdicts = [check.verdict for check in self.checks]
         told = ", ".join(f"{verdicts.count(v)} {v}" for v in ("kink", "wrong", "undecided") if v in verdicts)
-        lines = [f"gradcheck: {len(self.checks)} derivatives, {told or 'all ok'}"]
+        count = f"{len(self.checks)} derivative{'s' if len(self.checks) != 1 else ''}"
+        lines = [f"gradcheck: {count}, {told or 'all ok'}"]
         lines += [f"  {check!r}" for check in self.checks if check.verdict != "ok"]
         return "\n".join(lines + ([f"  note: {self.stale}"] if self.stale else []))
 
