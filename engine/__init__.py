@@ -5,7 +5,6 @@ Besides the names below, each row of the table is a function here: exp, log, tan
 """
 
 from engine.calculus import derivative, gradient, hessian, jvp, replay
-from engine.check import gradcheck
 from engine.domain import DomainError
 from engine.functions import FUNCTIONS, operation
 from engine.order import topological_order
@@ -38,6 +37,7 @@ LATER = {
     "compare": "engine.mistakes",
     "debug": "engine.debugger",
     "explain": "engine.explanation",
+    "gradcheck": "engine.check",
 }
 
 TYPE_CHECKING = False
@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     from collections.abc import Iterable
     from typing import overload
 
+    from engine.check import gradcheck
     from engine.debugger import debug
     from engine.explanation import explain
     from engine.mistakes import compare

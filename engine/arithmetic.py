@@ -7,6 +7,7 @@ and NaN, for the one place that may hold them, a local derivative at the edge of
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from engine.notation import python_source
 from engine.rules import TABLE
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+@cache
 def float_functions(ieee: bool = False) -> dict[str, Any]:
-    """Each name that a formula may use, as a function of floats, in Python's arithmetic or in IEEE 754's."""
+    """Each name in formulas as a function of floats, in Python's arithmetic or IEEE 754's: not to change."""
     functions: dict[str, Any] = {"abs": abs}
     functions |= {rule.name: vars(math)[rule.name] for rule in TABLE if rule.name in vars(math)}
     if ieee:

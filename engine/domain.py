@@ -7,7 +7,6 @@ derivative may be infinite (that of sqrt at 0), and then a pass that needs it ra
 from __future__ import annotations
 
 import math
-from functools import cache
 
 from engine.arithmetic import float_functions
 from engine.notation import python_source
@@ -74,15 +73,10 @@ def settle(rule: Rule, operands: Sequence[Value | float], numbers: Sequence[floa
         raise DomainError(
             f"{rule.name}: {rule.typed} is {problem} at {listed(rule, operands)}; its domain: {domain}"
         ) from None
-    partials = [eval(python_source(p, "divide({}, {})"), _ieee_functions() | variables) for p in rule.partials]
+    partials = [eval(python_source(p, "divide({}, {})"), float_functions(ieee=True) | variables) for p in rule.partials]
     slopes = partials[0] if rule.many else partials
     constants = [isinstance(operand, float) for operand in operands]
     return variables["z"], [None if constant else slope for constant, slope in zip(constants, slopes, strict=True)]
-
-
-@cache
-def _ieee_functions() -> dict[str, Any]:
-    return float_functions(ieee=True)
 
 
 def gradient_error(node: Value, order: list[Any]) -> DomainError:

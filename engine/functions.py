@@ -37,7 +37,7 @@ DOCSTRING = """{rule.typed} of Values, or of plain numbers.
 {rule!r}
 Raises DomainError where that has no finite value, TypeError for operands that are no real numbers.
 """
-OPERAND = """
+OPERAND = """  # of a constant, x_ is x itself
     if type({x}) is Value: {x}_ = {x}; {x} = {x}._data
     else: {x}_ = {x} = number({x})"""
 OPERANDS = """
@@ -74,11 +74,11 @@ def source(rule: Rule) -> str:
         head = f"def {{name}}({', '.join(x)}):" + "".join(OPERAND.format(x=x) for x in x)
         parts = {
             "partials": "\n        ".join(
-                f"d{x} = {formula} if type({x}_) is Value else None" for x, formula in zip(x, formulas, strict=True)
+                f"d{x} = {formula} if {x}_ is not {x} else None" for x, formula in zip(x, formulas, strict=True)
             ),
             "recorded": f"({', '.join(f'd{x}' for x in x)},)",
             "operands": f"({', '.join(f'{x}_' for x in x)},), ({', '.join(x)},)",
-            "constant": " and ".join(f"type({x}_) is float" for x in x),
+            "constant": " and ".join(f"d{x} is None" for x in x),
             "edges": SLOTS[len(x)],
         }
     return (head + COMPUTE).format(name=rule.name, value=python_source(rule.value), **parts)

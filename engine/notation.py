@@ -33,12 +33,10 @@ from _ast import (
     comprehension,
     expr,
 )  # fmt: skip
-from functools import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from engine.value import Value
 
@@ -204,8 +202,10 @@ def local_derivative(node: Value, slot: int) -> expr:
 
 
 def _same_number(own: str, also: str) -> bool:
+    from engine.arithmetic import float_functions  # which is made with python_source
+
     try:
-        expected, got = eval(own, _functions()), eval(also, _functions())
+        expected, got = eval(own, float_functions()), eval(also, float_functions())
         return bool(abs(got - expected) <= 0.05 * abs(expected))  # 4 digits, and a subtraction, may cost that much
     except (ArithmeticError, ValueError):
         return False
@@ -225,13 +225,6 @@ def operand_texts(
         return {x: operand(given) for x, given in zip(rule.operands, inputs, strict=True)}
     first = [operand(given) for given in inputs[:SHOWN_OPERANDS]] + [ellipsis] * (len(inputs) > SHOWN_OPERANDS)
     return {"xs": ", ".join(first), f"xs[{slot}]": operand(inputs[slot])}
-
-
-@cache
-def _functions() -> dict[str, Any]:
-    from engine.arithmetic import float_functions  # which is made with python_source
-
-    return float_functions()
 
 
 def _element(tree: expr, slot: int) -> expr:
