@@ -108,29 +108,6 @@ def _power(base: str, exponent: str) -> str:
     return f"((t := {base}){' * t' * (times - 1)})"
 
 
-def with_names(formula: str, names: Mapping[str, str]) -> str:
-    """The formula as text, with what stands for x, y, z, … put in, in parentheses where they are needed.
-
-    >>> with_names("-z / y**2", {"z": "u", "y": "-1.5"})
-    '-u / (-1.5) ** 2'
-    """
-    import ast
-
-    class PutIn(ast.NodeTransformer):
-        def visit_Name(self, node: Name) -> expr:
-            if node.id not in names:
-                return node
-            try:
-                return parse(names[node.id])
-            except ValueError:  # a label such as "gain (dB)" is no expression: it stands as it is
-                return Name(id=names[node.id], ctx=node.ctx)
-
-    return ast.unparse(PutIn().visit(parse(formula)))
-
-
-# -- a node as a student would write it
-
-
 def number_text(x: float) -> str:
     """The number with 4 significant digits; a whole number below a million in full; -0.0 as 0.
 
@@ -286,7 +263,7 @@ INFIX = {"Add": ("+", SUM), "Sub": ("-", SUM), "Mult": ("*", PRODUCT), "Div": ("
 def written(tree: expr, texts: Mapping[str, str]) -> str:
     """The formula as text, with texts put in for names, in parentheses where they are needed.
 
-    Unlike with_names, it writes x**2 close together and takes any label for a name, be it `a + b`, `x#2` or `the gain`.
+    A text is a name whatever it looks like, be it `a + b`, `x#2` or `the gain`.
 
     >>> written(parse("-x / y ** 2 * (x - z)"), {"x": "-0.5", "y": "a + b", "z": "-2"})
     '-(-0.5) / (a + b)**2 * (-0.5 - (-2))'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.arithmetic import float_functions
-from engine.notation import python_source, with_names
+from engine.notation import parse, python_source, written
 from engine.rules import TABLE
 
 FORMULAS = sorted({text for rule in TABLE for text in (rule.value, *rule.partials, *rule.also)})
@@ -51,8 +51,8 @@ def test_anything_else_is_refused_in_a_sentence(formula: str) -> None:
 @pytest.mark.parametrize(
     ("formula", "names", "text"),
     [
-        ("sech(x)**2", {"x": "s"}, "sech(s) ** 2"),
-        ("x**2 * y", {"x": "-1.5", "y": "a + b"}, "(-1.5) ** 2 * (a + b)"),
+        ("sech(x)**2", {"x": "s"}, "sech(s)**2"),
+        ("x**2 * y", {"x": "-1.5", "y": "a + b"}, "(-1.5)**2 * (a + b)"),
         ("-z / y", {"z": "u", "y": "hidden[2].w[3]"}, "-u / hidden[2].w[3]"),
         ("y", {"y": "the gain"}, "the gain"),
         ("2 * x", {"x": "0.25"}, "2 * 0.25"),
@@ -62,4 +62,4 @@ def test_anything_else_is_refused_in_a_sentence(formula: str) -> None:
 def test_names_and_numbers_are_put_in_with_the_parentheses_they_need(
     formula: str, names: dict[str, str], text: str
 ) -> None:
-    assert with_names(formula, names) == text
+    assert written(parse(formula), names) == text
