@@ -11,7 +11,7 @@ import math
 from engine.calculus import dependents
 from engine.domain import DomainError, contribution_error
 from engine.latex import formula_latex, latex_name, latex_number, latex_text, local_derivative_latex
-from engine.notation import formula_text, in_one_piece, local_derivative_text, number_text
+from engine.notation import factor_text, formula_text, in_one_piece, local_derivative_text, number_text
 from engine.order import display_names, topological_order
 from engine.value import Value, first_stale
 
@@ -279,7 +279,7 @@ class Explanation:
         shown = edges[:SHOWN]
         more = [f" + … ({len(edges) - SHOWN:,} more)"] if len(edges) > SHOWN else []
         symbols = [f"{self.quotient(self.E, edge[0])} · {self.symbol(edge)}" for edge in shown]
-        numbers = [f"{number_text(self.gradients[edge[0]])} · {_factor(number_text(partial(*edge)))}" for edge in shown]
+        numbers = [f"{number_text(self.gradients[edge[0]])} · {factor_text(partial(*edge))}" for edge in shown]
         result = _precise(self.gradients[node]) if node is self.w else number_text(self.gradients[node])
         start = f"  {self.quotient(self.E, node)}"
         sides = [[], _joined(symbols, " + ") + more, _joined(numbers, " + ") + more, [result]]

@@ -117,6 +117,12 @@ def number_text(x: float) -> str:
     return str(int(x)) if abs(x) < 1e6 and x == int(x) else f"{x:.4g}"
 
 
+def factor_text(x: float) -> str:
+    """The number as a later factor of a product: in parentheses if it is negative."""
+    text = number_text(x)
+    return f"({text})" if text.startswith("-") else text
+
+
 def formula_text(node: Value, names: Mapping[Value, str]) -> str:
     """What the node was computed as, over the names of its operands; a leaf's number.
 

@@ -13,7 +13,7 @@ from html import escape
 from typing import Self, overload
 
 from engine.mistakes import RIGHT, Grad, find_mistake, find_node, record, went_wrong
-from engine.notation import formula_text, local_derivative_text, number_text
+from engine.notation import factor_text, formula_text, local_derivative_text, number_text
 from engine.order import display_names, topological_order
 from engine.value import Value, first_stale
 
@@ -99,9 +99,10 @@ class Step:
         change = f"{grad_text(self.before)} → {grad_text(self.after)}"
         if self.slot is None:
             return f"{input}.grad = ∂{E}/∂{E} = {number_text(self.contribution)}", change
-        factors = [(f"∂{E}/∂{node}", self.upstream)] * self._way.upstream
-        factors += [(f"∂{node}/∂{input}", self.partial)] * self._way.partial
-        symbols, numbers = (" · ".join(texts) for texts in zip(*((s, number_text(n)) for s, n in factors), strict=True))
+        factors = [(f"∂{E}/∂{node}", number_text(self.upstream))] * self._way.upstream
+        partial = factor_text(self.partial) if factors else number_text(self.partial)
+        factors += [(f"∂{node}/∂{input}", partial)] * self._way.partial
+        symbols, numbers = (" · ".join(texts) for texts in zip(*factors, strict=True))
         result = f" = {number_text(self.contribution)}" if len(factors) > 1 else ""
         return f"{input}.grad {'=' if self._way.assigns else '+='} {symbols} = {numbers}{result}", change
 

@@ -73,9 +73,9 @@ step 1 of 8   E = v2 * w   ∂E/∂E = 1   1 of 1 contributions in
   → E.grad = ∂E/∂E = 1   None → 1
 step 3 of 8   E = v2 * w   ∂E/∂E = 1   1 of 1 contributions in
     ∂E/∂v2 = w = 0.7
-    v2.grad += ∂E/∂E · ∂E/∂v2 = 1 · 0.7 = 0.7         None → 0.7
+    v2.grad += ∂E/∂E · ∂E/∂v2 = 1 · 0.7 = 0.7           None → 0.7
     ∂E/∂w = v2 = -0.3095
-  → w.grad += ∂E/∂E · ∂E/∂w = 1 · -0.3095 = -0.3095   None → -0.3095
+  → w.grad += ∂E/∂E · ∂E/∂w = 1 · (-0.3095) = -0.3095   None → -0.3095
 waiting: w (1 of 2 in)
 (grad) w
   --> E = v2 * w     E.grad = 1         1 of 1 in   1
