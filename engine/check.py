@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from engine.calculus import dependents, replay
+from engine.domain import operand_name
 from engine.order import display_names, topological_order
 from engine.value import Value, first_stale
 
@@ -85,8 +86,7 @@ def gradcheck(E: Value) -> GradCheck:
         for slot, (input, partial) in enumerate(zip(node.inputs, node.partials, strict=True)):
             if type(input) is Value and partial is not None and math.isfinite(partial):
                 assert node.rule is not None
-                operand = node.rule.operands[slot] if not node.rule.many else f"xs[{slot}]"
-                name = f"edge {names[node]} = {node.rule.typed}, dz/d{operand}"
+                name = f"edge {names[node]} = {node.rule.typed}, dz/d{operand_name(node.rule, slot)}"
                 checks.append(Check(name, partial, _operation_of(node, slot), input.data))
     return GradCheck(checks, stale)
 

@@ -104,11 +104,16 @@ def contribution_error(node: Value, slot: int, upstream: float) -> DomainError:
     )
 
 
+def operand_name(rule: Rule, slot: int) -> str:
+    """x, y or c; xs[3] in a row over many."""
+    return f"xs[{slot}]" if rule.many else rule.operands[slot]
+
+
 def listed(rule: Rule, operands: Sequence[Value | float]) -> str:
     """Operands as `x = -0.5 (w), y = 3.0`, at most five of them."""
     texts = []
     for slot, operand in enumerate(operands[:5]):
-        name = f"xs[{slot}]" if rule.many else rule.operands[slot]
+        name = operand_name(rule, slot)
         if isinstance(operand, float):
             texts.append(f"{name} = {operand!r}")
         else:

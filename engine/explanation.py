@@ -11,7 +11,7 @@ import math
 from engine.calculus import dependents
 from engine.domain import DomainError, contribution_error
 from engine.latex import formula_latex, latex_name, latex_number, latex_text, local_derivative_latex
-from engine.notation import factor_text, formula_text, in_one_piece, local_derivative_text, number_text
+from engine.notation import as_factor, changing, formula_text, in_one_piece, local_derivative_text, number_text
 from engine.order import display_names, topological_order
 from engine.value import Value, first_stale
 
@@ -192,7 +192,7 @@ class Explanation:
         """The local derivative in symbols, with numbers, and the number: each where it differs from the one before."""
         symbols, numbers = local_derivative_text(*edge, self.names)
         # once a leaf was set, its new number does not give the recorded derivative
-        return _changing([symbols, *([] if stale else [numbers]), number_text(partial(*edge))])
+        return changing([symbols, *([] if stale else [numbers]), number_text(partial(*edge))])
 
     def table(self, edges: Sequence[Edge], stale: bool) -> list[str]:
         """A line for each edge: its node's formula, where it is the first, and the local derivative."""
@@ -279,7 +279,9 @@ class Explanation:
         shown = edges[:SHOWN]
         more = [f" + … ({len(edges) - SHOWN:,} more)"] if len(edges) > SHOWN else []
         symbols = [f"{self.quotient(self.E, edge[0])} · {self.symbol(edge)}" for edge in shown]
-        numbers = [f"{number_text(self.gradients[edge[0]])} · {factor_text(partial(*edge))}" for edge in shown]
+        numbers = [
+            f"{number_text(self.gradients[edge[0]])} · {as_factor(number_text(partial(*edge)))}" for edge in shown
+        ]
         result = _precise(self.gradients[node]) if node is self.w else number_text(self.gradients[node])
         start = f"  {self.quotient(self.E, node)}"
         sides = [[], _joined(symbols, " + ") + more, _joined(numbers, " + ") + more, [result]]
@@ -317,7 +319,7 @@ class Explanation:
             if i == 0 or edges[i - 1][0] is not edge[0]:
                 rows.append(f"{latex_name(self.names[edge[0]])} &= {formula_latex(edge[0], self.names)}")
             symbols, numbers = local_derivative_latex(*edge, self.names)
-            parts = _changing([symbols, *([] if stale else [numbers]), latex_number(partial(*edge))])
+            parts = changing([symbols, *([] if stale else [numbers]), latex_number(partial(*edge))])
             rows.append(f"{self._latex_symbol(edge)} &= {' = '.join(parts)}")
         return rows
 
@@ -330,7 +332,7 @@ class Explanation:
         results = ["".join(_joined([latex_number(product(path)) for path in self.paths], " + "))]
         rows.append(f"{self._gradient(self.w)} &= " + " \\\\\n&\\quad + ".join(products))
         rows += ["&= " + " \\\\\n&\\quad + ".join(numbers)]
-        return rows + [f"&= {part}" for part in _changing([*results, latex_number(self.value)])]
+        return rows + [f"&= {part}" for part in changing([*results, latex_number(self.value)])]
 
     def _latex_by_nodes(self, stale: bool) -> list[str]:
         first, left_out, last = self.excerpt()
@@ -344,11 +346,12 @@ class Explanation:
         shown, more = edges[:SHOWN], r" + \cdots" if len(edges) > SHOWN else ""
         symbols = [rf"{self._gradient(edge[0])} \cdot {self._latex_symbol(edge)}" for edge in shown]
         numbers = [
-            rf"{latex_number(self.gradients[edge[0]])} \cdot {_factor(latex_number(partial(*edge)))}" for edge in shown
+            rf"{latex_number(self.gradients[edge[0]])} \cdot {as_factor(latex_number(partial(*edge)))}"
+            for edge in shown
         ]
         rows = [*self._latex_table(shown, stale), f"{self._gradient(node)} &= {' + '.join(symbols)}{more}"]
         numbers = ["".join(_joined(numbers, " + ")) + more, latex_number(self.gradients[node])]
-        return rows + [f"&= {part}" for part in _changing(numbers)]
+        return rows + [f"&= {part}" for part in changing(numbers)]
 
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -393,13 +396,9 @@ def _precise(x: float) -> str:
     return f"{x + 0.0:.10g}"  # + 0.0 makes a 0 of -0.0
 
 
-def _factor(text: str) -> str:
-    return f"({text})" if text.startswith("-") else text
-
-
 def _joined(parts: Iterable[str], sign: str) -> list[str]:
     """The parts of a sum or product, the sign before each but the first, negative numbers in parentheses."""
-    return [sign + _factor(part) if i else part for i, part in enumerate(parts)]
+    return [sign + as_factor(part) if i else part for i, part in enumerate(parts)]
 
 
 def _words(text: str) -> list[str]:
@@ -410,7 +409,7 @@ def _equation(start: str, sides: list[list[str]], indent: int) -> list[str]:
     """The start, and the sides with = between them where they differ; on a line each if one line is too short."""
     texts = ["".join(side) for side in sides]
     sides = [side for i, side in enumerate(sides) if i == 0 or texts[i] != texts[i - 1]]
-    whole = start + " = ".join(_changing(texts))
+    whole = start + " = ".join(changing(texts))
     if len(whole) <= WIDTH:
         return [whole]
     lines = _wrapped(start, sides[0], indent)
@@ -422,10 +421,6 @@ def _equation(start: str, sides: list[list[str]], indent: int) -> list[str]:
         else:
             lines += _wrapped(" " * indent + "=", [f" {side[0]}", *side[1:]], indent + 2)
     return lines
-
-
-def _changing(parts: list[str]) -> list[str]:
-    return [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
 
 
 def _listed(parts: list[str], whole: int) -> str:

@@ -36,7 +36,7 @@ from _ast import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from engine.value import Value
 
@@ -117,10 +117,14 @@ def number_text(x: float) -> str:
     return str(int(x)) if abs(x) < 1e6 and x == int(x) else f"{x:.4g}"
 
 
-def factor_text(x: float) -> str:
-    """The number as a later factor of a product: in parentheses if it is negative."""
-    text = number_text(x)
+def as_factor(text: str) -> str:
+    """A number's text as a later factor or term: in parentheses if it is negative."""
     return f"({text})" if text.startswith("-") else text
+
+
+def changing(parts: Sequence[str]) -> list[str]:
+    """The sides of an equation, each that reads as the one before it left out."""
+    return [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
 
 
 def formula_text(node: Value, names: Mapping[Value, str]) -> str:

@@ -13,7 +13,7 @@ from html import escape
 from typing import Self, overload
 
 from engine.mistakes import RIGHT, Grad, find_mistake, find_node, record, went_wrong
-from engine.notation import factor_text, formula_text, local_derivative_text, number_text
+from engine.notation import as_factor, changing, formula_text, local_derivative_text, number_text
 from engine.order import display_names, topological_order
 from engine.value import Value, first_stale
 
@@ -39,12 +39,10 @@ class Cursor:
         self.notes: list[str] = []
         if not isinstance(position, int) or isinstance(position, bool):
             raise TypeError(f"a position is a whole number from 0 to {len(self)}; given was {position!r}")
-        if position > len(self) or position < 0:
+        place = min(max(position, 0), len(self))
+        if place != position:
             self.notes.append("this is the end" if position > 0 else "this is the start")
-            if self.position != (place := len(self) if position > 0 else 0):
-                return self._move(place)
-            return self
-        return self._move(position)
+        return self._move(place)
 
     def _move(self, position: int) -> Self:
         while self.position < position:
@@ -100,8 +98,8 @@ class Step:
         if self.slot is None:
             return f"{input}.grad = ∂{E}/∂{E} = {number_text(self.contribution)}", change
         factors = [(f"∂{E}/∂{node}", number_text(self.upstream))] * self._way.upstream
-        partial = factor_text(self.partial) if factors else number_text(self.partial)
-        factors += [(f"∂{node}/∂{input}", partial)] * self._way.partial
+        partial = number_text(self.partial)
+        factors += [(f"∂{node}/∂{input}", as_factor(partial) if factors else partial)] * self._way.partial
         symbols, numbers = (" · ".join(texts) for texts in zip(*factors, strict=True))
         result = f" = {number_text(self.contribution)}" if len(factors) > 1 else ""
         return f"{input}.grad {'=' if self._way.assigns else '+='} {symbols} = {numbers}{result}", change
@@ -191,20 +189,18 @@ class Stepper(Cursor):
 
     def next(self, count: int = 1) -> Self:
         """To the end of the contributions of the node in hand, of the next if they are made; or count nodes on."""
-        nodes, place = self.recorded.nodes, self.position
-        for _ in range(count):
-            place += 1
-            while 1 < place < len(self) and nodes[place] is nodes[place - 1]:
-                place += 1
-        return self.goto(place)
+        return self._over_nodes(count, +1)
 
     def previous(self, count: int = 1) -> Self:
         """To before the contributions of the node in hand; or count nodes back."""
+        return self._over_nodes(count, -1)
+
+    def _over_nodes(self, count: int, direction: int) -> Self:
         nodes, place = self.recorded.nodes, self.position
         for _ in range(count):
-            place -= 1
+            place += direction
             while 1 < place < len(self) and nodes[place] is nodes[place - 1]:
-                place -= 1
+                place += direction
         return self.goto(place)
 
     def until(self, node: Value | str) -> Self:
@@ -297,9 +293,9 @@ class Stepper(Cursor):
             if step.slot is not None and self.way.partial:
                 symbols, numbers = local_derivative_text(step.node, step.slot, self.names)
                 value = number_text(step.node.partials[step.slot] or 0.0)
-                parts = [f"∂{self.names[step.node]}/∂{self.names[step.input]}", symbols, numbers, value]
                 if symbols != value:
-                    partial = " = ".join(part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1])
+                    left = f"∂{self.names[step.node]}/∂{self.names[step.input]}"
+                    partial = " = ".join(changing([left, symbols, numbers, value]))
             rows.append((place == latest, partial, *step.columns()))
         return rows
 

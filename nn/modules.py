@@ -42,19 +42,21 @@ class Module:
     def __setattr__(self, name: str, member: object) -> None:
         object.__setattr__(self, name, member)
         if isinstance(member, (Value, Module, list, tuple)):
-            self._label()
-
-    def _label(self) -> None:
-        for path, found in _walk(self, self.path, set()):
-            if isinstance(found, Value):
-                found.label = path
-            else:
-                object.__setattr__(found, "path", path)
+            self.named_parameters()
 
     def named_parameters(self) -> dict[str, Value]:
-        """Every parameter once, by the expression that reaches it from here: {"hidden[2].w[3]": Value(…), …}."""
-        self._label()  # a list may have grown since it was assigned
-        return {path: found for path, found in _walk(self, "", set()) if isinstance(found, Value)}
+        """Every parameter once, by the expression that reaches it from here: {"hidden[2].w[3]": Value(…), …}.
+
+        Labels are set on the way, each time: a list may have grown since it was assigned.
+        """
+        found = {}
+        for path, member in _walk(self, self.path, set()):
+            if isinstance(member, Value):
+                member.label = path
+                found[path[len(self.path) :].lstrip(".")] = member
+            else:
+                object.__setattr__(member, "path", path)
+        return found
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in the order of the attributes."""
