@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from nn.files import write_atomically
+from engine.files import write_atomically
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#797979"  # told apart by the colour-blind; on white and on black
 

@@ -19,7 +19,7 @@ import nn
 from demos.plots import BLUE, GREY, new_figure, save_figure
 from demos.table import Table, TableError, read_table
 from engine import DomainError
-from nn.files import write_atomically
+from engine.files import write_atomically
 from nn.modules import ACTIVATIONS
 from nn.saving import from_dict, read_json, to_dict
 

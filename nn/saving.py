@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from nn.files import write_atomically
+from engine.files import write_atomically
 from nn.modules import MLP, Layer, Module, Neuron, RegressionMLP
 
 VERSION = 1
