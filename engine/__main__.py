@@ -1,4 +1,4 @@
-"""The command: `stepgrad step|explain|check EXPRESSION NAME=NUMBER …`, also as `python -m engine`.
+"""The command: `stepgrad step|explain|check|draw|film EXPRESSION NAME=NUMBER …`, also as `python -m engine`.
 
 Each subcommand is a row of COMMANDS. Whatever is wrong with the input is said on stderr in a sentence, with a caret
 under the place where the expression is wrong; the exit status is 2 then. expression.py does the reading.
@@ -9,15 +9,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from textwrap import shorten
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from engine.check import gradcheck
 from engine.domain import DomainError
 from engine.expression import ExpressionError, read_assignment, read_expression
+from engine.mistakes import MISTAKES
 from engine.value import Value
+
+if TYPE_CHECKING:
+    from engine.drawing import Drawing
+    from engine.filming import Film
 
 USAGE = """\
 usage: stepgrad COMMAND [OPTIONS] EXPRESSION NAME=NUMBER ...
@@ -72,6 +78,38 @@ def check(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
     return 0 if report.ok else 1
 
 
+def draw(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
+    from engine import draw
+
+    if not given.forward:
+        E.backward()
+    return saved(lambda: draw(E, blanks=given.blanks), given.o)
+
+
+def film(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
+    from engine import Stepper, film
+
+    return saved(lambda: film(Stepper(E, given.mistake)), given.o)
+
+
+def saved(make: Callable[[], Drawing | Film], path: str) -> int:
+    """Makes a picture and writes it to a file."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            written = make().save(path)
+        except (OSError, RuntimeError, ValueError) as error:  # each a sentence
+            raise UsageError(error) from None
+    for warning in told:
+        print(f"stepgrad: {warning.message}", file=sys.stderr)
+    print(f"wrote {written}")
+    return 0
+
+
+def output(default: str) -> dict[str, Any]:
+    return {"metavar": "FILE", "default": default, "help": f"the file to write; {default} if it is left out"}
+
+
 COMMANDS = {
     "step": Command(
         step,
@@ -90,6 +128,30 @@ COMMANDS = {
         check,
         "compare every derivative with a numeric one; the exit status is 1 if one is wrong",
         {},
+    ),
+    "draw": Command(
+        draw,
+        "draw the graph with its gradients, as .svg, .png, .pdf or .dot",
+        {
+            "-o": output("graph.svg"),
+            "--forward": {"action": "store_true", "help": "before backprop, without gradients"},
+            "--blanks": {
+                "choices": ["data", "grad", "local"],
+                "help": "leave these numbers out, to be filled in by hand",
+            },
+        },
+    ),
+    "film": Command(
+        film,
+        "write a page that shows backprop step by step",
+        {
+            "-o": output("backprop.html"),
+            "--mistake": {
+                "choices": [*MISTAKES],
+                "metavar": "NAME",
+                "help": f"a classic wrong pass: {', '.join(MISTAKES)}",
+            },
+        },
     ),
 }
 

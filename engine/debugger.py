@@ -145,6 +145,10 @@ def _mistake(prompt: Debugger, text: str) -> bool:
     return text in MISTAKES or text in ("", "off")
 
 
+def _file(prompt: Debugger, text: str) -> bool:
+    return re.fullmatch(r"([^\s=]\S*\.\w+)?", text) is not None
+
+
 def _verb(prompt: Debugger, text: str) -> bool:
     return not text or hasattr(prompt, f"do_{text}")
 
@@ -644,6 +648,20 @@ class Debugger(Cmd):
             mistake = "" if stepper.way is RIGHT else f", mistake {stepper.way.name!r}"
             arrived = self.row(node)[2].replace(" in", " contributions in")
             self.say(f"but {name}.grad is {grad_text(node.grad)} here, {arrived}{mistake}")
+
+    @takes(_file, "a file name, such as graph.svg")
+    def do_draw(self, argument: str) -> None:
+        """draw [FILE]: the graph at this step as a picture, in graph.svg or another .svg, .png, .pdf or .dot file."""
+        from engine import draw
+
+        self.say(f"wrote {draw(self.stepper).save(argument or 'graph.svg')}")
+
+    @takes(_file, "a file name, such as backprop.html")
+    def do_film(self, argument: str) -> None:
+        """film [FILE]: this backward pass, from its start to its end, as a page to step through: backprop.html."""
+        from engine import film
+
+        self.say(f"wrote {film(self.stepper).save(argument or 'backprop.html')}")
 
     # -- verbs that try something
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import Value, __main__, explain, gradcheck
+from engine import Stepper, Value, __main__, explain, film, gradcheck
 from engine.__main__ import COMMANDS, Command, main
+from engine.drawing import draw
 from engine.expression import read_expression
 
 ROOT = Path(__file__).parent.parent
@@ -118,6 +120,71 @@ def test_control_c_ends_it_with_130() -> None:
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
+# -- pictures
+
+
+def test_draw_writes_the_graph_with_its_gradients(tmp_path: Path) -> None:
+    path = tmp_path / "pictures" / "graph.dot"
+    done = ran("draw", WORKED, *NUMBERS, "-o", str(path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote {path}\n", "")
+    E, _ = worked()
+    E.backward()
+    assert path.read_text(encoding="utf-8") == draw(E).source
+
+
+def test_draw_before_backward_and_with_blanks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "graph.dot"
+    said(capsys, "draw", WORKED, *NUMBERS, "--forward", "-o", str(path))
+    assert path.read_text(encoding="utf-8") == draw(worked()[0]).source
+    said(capsys, "draw", "-x*y", "x=-1.5", "y=2", "--blanks", "grad", "-o", str(path))
+    E, _ = read_expression("-x*y", {"x": -1.5, "y": 2.0})
+    E.backward()
+    assert path.read_text(encoding="utf-8") == draw(E, blanks="grad").source
+
+
+@pytest.mark.parametrize(("command", "written"), [("draw", "graph.svg"), ("film", "backprop.html")])
+def test_pictures_have_default_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, written: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said(capsys, command, "x*x", "x=1.5") == (0, f"wrote {written}\n", "")
+    assert [each.name for each in tmp_path.iterdir()] == [written]
+
+
+def test_film_writes_the_page_of_the_pass_and_of_a_wrong_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "backprop.html"
+    assert said(capsys, "film", WORKED, *NUMBERS, "-o", str(path)) == (0, f"wrote {path}\n", "")
+    assert path.read_text(encoding="utf-8") == film(worked()[0]).html()
+    said(capsys, "film", WORKED, *NUMBERS, "-o", str(path), "--mistake", "no-local")
+    assert path.read_text(encoding="utf-8") == film(Stepper(worked()[0], mistake="no-local")).html()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["draw", "-o", "graph.jpeg"], "'graph.jpeg'"),
+        (["film", "-o", "film.svg"], "a film is saved as .html; given was 'film.svg'"),
+        (["film", "--mistake", "none"], "no-seed"),
+        (["draw", "--blanks", "all"], "'local'"),
+        (["film", "-o", "/dev/null/film.html"], "/dev/null/film.html can't be written"),
+        (["draw", "-o", "/dev/null/graph.dot"], "/dev/null/graph.dot can't be written"),
+    ],
+)
+def test_what_is_wrong_with_a_picture_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    status, out, err = said(capsys, *arguments, "x*x", "x=1.5")
+    assert (status, out, err.count("\n")) == (2, "", 1) and err.startswith("stepgrad: ") and sentence in err
+
+
+def test_a_large_picture_is_warned_of_in_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = str(tmp_path / "graph.dot")
+    status, out, err = said(capsys, "draw", "+".join(["x"] * 600), "x=1.5", "-o", path)
+    assert (status, out) == (0, f"wrote {path}\n") and re.fullmatch(r"stepgrad: .*boxes.*\n", err)
+
+
 # -- what it does with its arguments, in this process
 
 
@@ -208,8 +275,8 @@ def test_help_is_on_stdout(capsys: pytest.CaptureFixture[str], arguments: list[s
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "a command is missing: write stepgrad step|explain|check EXPRESSION"),
-        (["x*y"], "'x*y' is no command: write stepgrad step|explain|check EXPRESSION"),
+        ([], "a command is missing: write stepgrad step|explain|check|draw|film EXPRESSION"),
+        (["x*y"], "'x*y' is no command: write stepgrad step|explain|check|draw|film EXPRESSION"),
         (["\x1b[31m" * 99], "'\\x1b[31m\\x1b[31m\\x1b[31m\\x1b[31m' is no command"),
         (["check"], "the following arguments are required: EXPRESSION"),
         (["check", ""], "the expression is empty\n  \n  ^\n"),

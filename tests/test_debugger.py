@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import DomainError, Stepper, Value, debug, tanh, total
+from engine import DomainError, Stepper, Value, debug, film, tanh, total
 from engine.debugger import Debugger, in_a_line
+from engine.drawing import draw
 from engine.mistakes import MISTAKES
 from engine.order import topological_order
 from tests.graphs import Built, each_graph
@@ -454,6 +455,39 @@ def test_predict_asks_again_after_nonsense_and_shows_on_an_empty_line() -> None:
     assert "step 1 of 8" in shown[5] and "right" not in shown[5]
     assert answer(neuron(), "end", "predict") == "this is the end: there is no contribution to predict"
     assert answer(neuron(), "predict 1").endswith("right: 1")
+
+
+# -- pictures
+
+
+def test_draw_writes_this_moment_and_film_the_whole_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = answers(neuron(), "n 3; mistake assign; n 3", "draw", "draw a/b.dot", "film", "film b.html", "w.grad")
+    assert said[1:5] == ["wrote graph.svg", "wrote a/b.dot", "wrote backprop.html", "wrote b.html"]
+    stepper = Stepper(neuron(), mistake="assign").next(3)
+    assert Path("graph.svg").read_text(encoding="utf-8").strip() == draw(stepper).svg()
+    assert Path("a/b.dot").read_text(encoding="utf-8") == draw(stepper).source
+    assert Path("b.html").read_text(encoding="utf-8") == film(stepper).html()
+    assert Path("backprop.html").read_bytes() == Path("b.html").read_bytes()
+    assert said[5] == repr(stepper.order[0].grad) != "None"  # the prompt stays where it was
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("draw graph.jpeg", "ValueError: a drawing is saved as .svg, .dot, .pdf or .png; given was 'graph.jpeg'"),
+        ("film page", "ValueError: a film is saved as .html; given was 'page'"),
+        ("film /dev/null/film.html", "FileExistsError: /dev/null/film.html can't be written: "),
+        ("film(E)", 'Film of E: 13 steps; .save("backprop.html"), .html(), .frames'),
+        ("draw = 3", "3"),
+    ],
+)
+def test_pictures_that_cannot_be_are_one_line_and_python_stays_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, shown: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = answers(neuron(), line, "p draw")[line.startswith("draw =")]
+    assert said.startswith(shown) and not list(tmp_path.iterdir())
 
 
 # -- help, verbs of one's own, completion
