@@ -9,6 +9,7 @@ lets the engine decide; that table is the last part of `python -m demos.derivati
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,7 +17,7 @@ import nn
 from demos.gradient_descent import slope
 from demos.matrices import Matrix, add, column, elementwise, ones, product, scaled, subtract, times, transpose
 from demos.worked_example import largest_difference, weight_matrix
-from engine import Value, derivative, topological_order
+from engine import Value, derivative, draw, label, topological_order
 from nn.modules import ACTIVATIONS
 
 Rows: TypeAlias = Sequence[Sequence[float]]  # a row for each sample, as nn has them
@@ -25,6 +26,7 @@ Network: TypeAlias = nn.RegressionMLP | nn.MLP
 D, N, K, M = 5, 4, 3, 7
 RHO = (0.23, 0.17)  # ρ1, ρ2: a learning rate for each layer
 HERE = (5, 3, 1, 2)  # sample m = 6, input d = 4, hidden node i = 2, output k = 3, counted from 0
+PICTURE = Path("out/derivation-network.svg")
 SEVERAL = ("tanh", "sigmoid", "softplus", "silu", "gelu", "relu", "leaky_relu", "atan", "sin", "erf")
 
 
@@ -363,6 +365,21 @@ def descend(until: float, epochs: int = 4000) -> nn.History:
     return nn.fit(model, X, T, epochs=epochs, optimizer=sgd, until=until, progress=False)
 
 
+# -- the picture
+
+
+def picture(path: str | Path = PICTURE) -> Path:
+    """Draws the D-n-K network that the document lost, and E_m, at sample m of HERE, after backprop.
+
+    Raises RuntimeError without Graphviz, OSError.
+    """
+    X, T = data()
+    E_m = nn.half_squared_error(network()(X[HERE[0]]), T[HERE[0]])
+    label(E_m=E_m)
+    E_m.backward()
+    return draw(E_m, depth="neuron").save(path)
+
+
 # -- the report
 
 
@@ -400,12 +417,20 @@ def print_descent(until: float = 0.01) -> None:
         print(f"{epoch:8} epochs{errors[epoch]:16.10f}")
 
 
+def print_picture() -> None:
+    try:
+        print(f"\nThe D-n-K network at sample m = 6, after backprop: {picture()}")
+    except RuntimeError as error:
+        print(f"\nLeft out, the picture of the D-n-K network: {error}")
+
+
 def main() -> None:
     from demos.contradictions import print_contradictions  # here, as it builds on this module
 
     print_equations()
     print_activations()
     print_descent()
+    print_picture()
     print_contradictions()
 
 

@@ -18,6 +18,8 @@ POINT_START = ([-0.75, 2.6], [-0.15, -2.3])
 RATE = 0.13  # ε
 STEPS, POINT_STEPS = 80, 500
 PICTURE = Path("out/gradient_descent.svg")
+END = {"marker": "o", "markersize": 8, "linestyle": ""}
+START = END | {"fillstyle": "none", "markeredgewidth": 1.6}
 
 
 def f(x: Any) -> Any:
@@ -100,6 +102,9 @@ def picture(path: str | Path = PICTURE) -> Path:
     levels = [lowest + 0.05 + 0.012 * i**2 for i in range(20)]  # closer together at the bottom, as the hollows are flat
     plane.contour(grid, grid, heights, levels=levels, colors=GREY, linewidths=0.6, linestyles="solid", alpha=0.7)
     plane.set(xlabel="x1", ylabel="x2", aspect="equal")
+    for name, look in (("start", START), ("minimum", END)):
+        line.plot([], [], color=GREY, label=name, **look)
+    line.legend(loc="upper center", ncols=2, frameon=False)
     for x, point, color in zip(X_START, POINT_START, (BLUE, VERMILLION), strict=True):
         xs = descend(f, x)
         _draw(line, xs, [f(x) for x in xs], color)
@@ -110,8 +115,8 @@ def picture(path: str | Path = PICTURE) -> Path:
 
 def _draw(axes: Any, xs: Sequence[float], ys: Sequence[float], color: str) -> None:
     axes.plot(xs, ys, color=color, linewidth=1.4, marker=".", markersize=5, markevery=slice(60))
-    axes.plot(xs[0], ys[0], "o", color=color, markersize=8, fillstyle="none", markeredgewidth=1.6)
-    axes.plot(xs[-1], ys[-1], "o", color=color, markersize=8)
+    axes.plot(xs[0], ys[0], color=color, **START)
+    axes.plot(xs[-1], ys[-1], color=color, **END)
 
 
 # -- the report

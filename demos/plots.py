@@ -12,7 +12,12 @@ BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#797979"  # told apart by the co
 
 
 def new_figure(width: float = 6.4, height: float = 4.0, **options: Any) -> tuple[Any, Any]:
-    """A matplotlib figure and its axes, in inches. Raises ImportError, saying what to install, without matplotlib."""
+    """A matplotlib figure and its axes, in inches. Raises ImportError as find_pyplot() does."""
+    return find_pyplot().subplots(figsize=(width, height), layout="constrained", **options)  # type: ignore[no-any-return]
+
+
+def find_pyplot() -> Any:
+    """matplotlib's pyplot, in our looks. Raises ImportError, saying what to install, without matplotlib."""
     try:
         import matplotlib
     except ImportError:
@@ -24,14 +29,12 @@ def new_figure(width: float = 6.4, height: float = 4.0, **options: Any) -> tuple
                                 "font.family": "sans-serif"})  # fmt: skip
     from matplotlib import pyplot
 
-    return pyplot.subplots(figsize=(width, height), layout="constrained", **options)
+    return pyplot
 
 
 def save_figure(figure: Any, path: str | Path) -> Path:
     """Writes the figure as SVG, atomically and without a date; raises OSError where that can't be done."""
-    from matplotlib import pyplot
-
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
-    pyplot.close(figure)
+    find_pyplot().close(figure)
     return write_atomically(path, buffer.getvalue())

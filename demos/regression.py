@@ -1,7 +1,7 @@
 """The main job: a 2-layer network learns a table, by default how 442 diabetes patients fared a year later.
 
-`python -m demos.regression` trains and reports; `python -m demos.regression mydata.csv --target price` does the same
-for a file of one's own; `--predict new.csv --weights out/diabetes-weights.json` predicts raw data.
+`python -m demos.regression` trains, reports and draws; `python -m demos.regression mydata.csv --target price` does the
+same for a file of one's own; `--predict new.csv --weights out/diabetes-weights.json` predicts raw data.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import nn
-from demos.plots import BLUE, GREY, new_figure, save_figure
+from demos.plots import BLUE, GREY, VERMILLION, find_pyplot, new_figure, save_figure
 from demos.table import Table, TableError, read_table
-from engine import DomainError
+from engine import DomainError, Value, draw, film
+from engine.drawing import Drawing
 from engine.files import write_atomically
+from engine.filming import Film
 from nn.modules import ACTIVATIONS
 from nn.saving import from_dict, read_json, to_dict
 
@@ -27,7 +29,8 @@ DIABETES = Path(__file__).parent / "data" / "diabetes.csv"
 FEWEST_ROWS = 10
 SPLIT_SEED = 7  # the split stays the same whatever --seed draws the weights
 
-Row = list[float]
+Row: TypeAlias = list[float]
+Part: TypeAlias = tuple[list[Row], list[float]]  # raw rows and their targets
 
 
 class Scale:
@@ -51,7 +54,7 @@ class Scale:
 class Regression:
     """A network with the scales of its inputs and its target: what a weights file holds, and what predicts raw rows."""
 
-    def __init__(self, model: nn.Module, inputs: list[Scale], target: Scale) -> None:
+    def __init__(self, model: nn.RegressionMLP, inputs: list[Scale], target: Scale) -> None:
         self.model, self.inputs, self.target = model, inputs, target
 
     def standardise(self, rows: list[Row]) -> list[Row]:
@@ -71,6 +74,8 @@ class Regression:
         try:
             data = read_json(Path(path).read_text(encoding="utf-8"))
             model = from_dict(data)
+            if not isinstance(model, nn.RegressionMLP):
+                raise ValueError(f"it holds {model!r} and not a RegressionMLP")
             inputs, target = [Scale(**scale) for scale in data["inputs"]], Scale(**data["target"])
             if not all(math.isfinite(s.mean) and s.deviation > 0 for s in [*inputs, target]):
                 raise ValueError("a scale has no finite mean or no positive deviation")
@@ -106,7 +111,7 @@ def least_squares(train: list[Row], targets: Sequence[float], test: list[Row]) -
 
 
 def train(options: argparse.Namespace) -> None:
-    """Reads, checks, trains, reports, and writes the error curve and the weights."""
+    """Reads, checks, trains, reports, and writes the weights and the pictures."""
     table = read_table(options.file)
     if options.target not in table.columns:
         raise TableError(
@@ -114,7 +119,7 @@ def train(options: argparse.Namespace) -> None:
         )
     names = [name for name in table.columns if name != options.target]
     check_table(table, names)
-    new_figure()  # without matplotlib, say so before the training and not after it
+    find_pyplot()  # without matplotlib, say so before the training and not after it
     train_rows, test_rows = split(len(table))
     inputs = [Scale.of(name, [table.columns[name][i] for i in train_rows]) for name in names]
     target = Scale.of(options.target, [table.columns[options.target][i] for i in train_rows])
@@ -124,11 +129,11 @@ def train(options: argparse.Namespace) -> None:
     model = nn.RegressionMLP(len(names), options.hidden, activation=options.activation, seed=options.seed)
     regression = Regression(model, inputs, target)
     rows, targets = table.rows(names), table.columns[options.target]
-
-    def part(indices: list[int]) -> tuple[list[Row], list[float]]:
-        return [rows[i] for i in indices], [targets[i] for i in indices]
-
-    (X, T), (X_test, T_test) = part(train_rows), part(test_rows)
+    parts = {
+        name: ([rows[i] for i in indices], [targets[i] for i in indices])
+        for name, indices in (("train", train_rows), ("test", test_rows))
+    }
+    X, T = parts["train"]
     history = nn.fit(
         model,
         regression.standardise(X),
@@ -136,17 +141,44 @@ def train(options: argparse.Namespace) -> None:
         epochs=options.epochs,
         optimizer=nn.SGD(model, learning_rate=tuple(options.rates)),
     )
-    folder, stem = Path(options.out), Path(options.file).stem
-    weights, curve = folder / f"{stem}-weights.json", folder / f"{stem}-error.svg"
-    print(f"{table.path.name}: {len(X)} rows to train on, {len(X_test)} to test on; {model!r}")
+    print(f"{table.path.name}: {len(X)} rows to train on, {len(test_rows)} to test on; {model!r}")
+    report(regression, history, parts)
+    write_files(regression, history, parts, Path(options.out), Path(options.file).stem)
+
+
+def report(regression: Regression, history: nn.History, parts: Mapping[str, Part]) -> None:
+    """Prints E before and after, and how good the fit is, beside that of a straight line."""
+    X, T = parts["train"]
     print(f"E       {history.errors[0]:.6f} before, {history.errors[-1]:.6f} after {len(history.errors) - 1} epochs")
-    for name, xs, ts in (("train", X, T), ("test", X_test, T_test)):
+    for name, (xs, ts) in parts.items():
         linear = least_squares(regression.standardise(X), T, regression.standardise(xs))
         ours = r_squared(ts, regression.predict(xs))
         print(f"R² {name:<5} {ours:.4f} network, {r_squared(ts, linear):.4f} ordinary least squares")
-    plot_errors(history.errors, curve)
-    regression.save(weights)
-    print(f"wrote   {curve} and {weights}")
+
+
+def write_files(
+    regression: Regression, history: nn.History, parts: Mapping[str, Part], folder: Path, stem: str
+) -> None:
+    """Writes the weights and the pictures, and prints what they are, or why one is left out."""
+    (row, *_), (t, *_) = parts["test"]
+    files: dict[str, tuple[str, Callable[[Path], object]]] = {
+        "weights.json": ("for --predict", regression.save),
+        "error.svg": ("E, epoch by epoch", lambda path: plot_errors(history.errors, path)),
+        "predicted.svg": ("predicted against actual", lambda path: plot_predictions(regression, parts, path)),
+        "network.svg": ("the graph of one test row, by layer", lambda path: network(regression, row, t).save(path)),
+        "neuron.html": ("hidden[0] on that row, step by step", lambda path: neuron(regression, row).save(path)),
+    }
+    left_out: dict[str, list[str]] = {}
+    for name, (what, write) in files.items():
+        path = folder / f"{stem}-{name}"
+        try:
+            write(path)
+        except (RuntimeError, ValueError) as error:  # no Graphviz; more nodes than can be drawn
+            left_out.setdefault(str(error), []).append(str(path))
+        else:
+            print(f"wrote   {path}, {what}")
+    for reason, paths in left_out.items():
+        print(f"without {' and '.join(paths)}: {reason}")
 
 
 def check_table(table: Table, names: list[str]) -> None:
@@ -162,6 +194,9 @@ def check_table(table: Table, names: list[str]) -> None:
             )
 
 
+# -- the pictures
+
+
 def plot_errors(errors: list[float], path: Path) -> None:
     """The error curve: E on the standardised training rows, against the epoch."""
     figure, axes = new_figure()
@@ -169,6 +204,46 @@ def plot_errors(errors: list[float], path: Path) -> None:
     axes.set(xlabel="epoch", ylabel="E, half mean squared error", ylim=(0, 1.05 * max(errors)))
     axes.grid(color=GREY, alpha=0.25)
     save_figure(figure, path)
+
+
+def plot_predictions(regression: Regression, parts: Mapping[str, Part], path: Path) -> None:
+    """Predicted against actual, in raw units: a point for each row, on the diagonal where the network is right."""
+    figure, axes = new_figure(5.2, 5.2)
+    lines = {"train": {"marker": "o", "color": BLUE, "fillstyle": "none"}, "test": {"marker": "D", "color": VERMILLION}}
+    for name, (xs, ts) in parts.items():
+        ys = regression.predict(xs)
+        fit = f"{name}, R² = {r_squared(ts, ys):.2f}"
+        axes.plot(ts, ys, linestyle="", markersize=4, markeredgewidth=0.8, label=fit, **lines[name])
+    ends = [min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1])]
+    axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=1)
+    target = regression.target.name.replace("$", r"\$")  # matplotlib reads a formula between two of them
+    axes.set(xlabel=f"{target}, actual", ylabel=f"{target}, predicted", xlim=ends, ylim=ends, aspect="equal")
+    axes.legend(loc="upper left", frameon=False)
+    save_figure(figure, path)
+
+
+def network(regression: Regression, row: Row, t: float) -> Drawing:
+    """The graph of one raw row and its error after backprop, a box for each layer; saving it needs Graphviz."""
+    regression.model.zero_grad()
+    [x] = regression.standardise([row])
+    E = nn.half_squared_error(regression.model(x), [regression.target.standardise(t)])
+    E.backward()
+    return draw(E, depth="layer")
+
+
+def neuron(regression: Regression, row: Row) -> Film:
+    """Backprop through the first hidden neuron on one raw row, its inputs named as the table's columns.
+
+    Raises ValueError where these are too many for a film; saving it needs Graphviz.
+    """
+    regression.model.zero_grad()
+    [x] = regression.standardise([row])
+    named = [Value(number, label=scale.name) for number, scale in zip(x, regression.inputs, strict=True)]
+    [a] = regression.model.hidden[0](named)
+    return film(a)
+
+
+# -- the program
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -209,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"regression: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nregression: stopped; nothing was written", file=sys.stderr)
+        print("\nregression: stopped before everything was written", file=sys.stderr)
         return 130
     return 0
 

@@ -1,7 +1,8 @@
 """The 3-2-1 network of the post on backpropagation, with numbers: node by node, in vectors, and by the engine.
 
 E = ½(y - ŷ)² with y the target; error terms δ run from the output back, and Δw = η δ x is -η ∂E/∂w, which is
-checked. The letters are the post's; layer 0 is the inputs. Next: derivation.py, for many samples and with biases.
+checked. The letters are the post's; layer 0 is the inputs. The network diagram that the post lost goes to out/, beside
+the whole graph. Next: derivation.py, for many samples and with biases.
 """
 # ruff: noqa: E741 (l is what both documents call a layer)
 
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
 
 import nn
 from demos.gradient_descent import slope
 from demos.matrices import Matrix, column, elementwise, product, scaled, shape, subtract, times, transpose
-from engine import Value, topological_order
+from engine import Value, draw, topological_order
 from nn.modules import ACTIVATIONS
 
 ByLayer: TypeAlias = dict[int, list[float]]  # a number for each unit, by the layer's number
@@ -210,6 +212,20 @@ def largest_difference(ours: dict[str, float], engine: dict[str, float]) -> floa
     return max(abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0 for a, b in pairs)
 
 
+# -- the pictures
+
+
+def pictures(folder: str | Path = "out") -> list[Path]:
+    """Draws the 3-2-1 network after backprop: a circle for each neuron, as the post did, and all nodes of its graph.
+
+    Raises RuntimeError without Graphviz, OSError.
+    """
+    E = nn.half_squared_error(example()(X), Y)
+    E.backward()
+    drawings = {"network": draw(E, depth="neuron"), "graph": draw(E)}
+    return [drawing.save(Path(folder) / f"worked_example-{name}.svg") for name, drawing in drawings.items()]
+
+
 # -- the report
 
 
@@ -243,6 +259,10 @@ def main() -> None:
     print_example()
     print_update()
     print_deeper_example()
+    try:
+        print("\nDrawn: {}, and the whole graph, {}".format(*pictures()))
+    except RuntimeError as error:
+        print(f"\nLeft out, the pictures: {error}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from engine.network import is_parameter, layer_of, neurons_of
+from engine.network import inputs_of, is_parameter, layer_of, neurons_of
 from engine.notation import as_factor, changing, formula_text, in_one_piece, local_derivative_text, number_text
 from engine.order import display_names
 from engine.picture import Arrow, Box, Picture, Row, shortened, shown, tint
@@ -37,6 +37,7 @@ class Says:
         self.names = display_names(order)
         self.place = {node: i for i, node in enumerate(order)}
         self.neurons = neurons_of(order)
+        self.within = inputs_of(order, self.neurons) | self.neurons
         self.largest = max(abs(node.grad or 0.0) for node in order)
         sizes = (abs(self.contribution(node, slot)) for node in order for slot in range(len(node.inputs)))
         self.most = max(sizes, default=0.0)
@@ -78,7 +79,7 @@ class Says:
 
     def groups(self, node: Value) -> tuple[str, ...]:
         """The layer and the neuron around a node."""
-        neuron = self.neurons.get(node)
+        neuron = self.within.get(node)
         return tuple(dict.fromkeys((layer_of(neuron), neuron))) if neuron else ()
 
     def short(self, node: Value, neuron: str | None) -> str:

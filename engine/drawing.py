@@ -53,7 +53,7 @@ def draw(
     E = graph.E if isinstance(graph, Stepper) else graph
     _check(E, depth, blanks, highlight)
     if not force and depth is None:
-        refuse_large(E)
+        refuse_large(E, "pass depth='layer' for a network, draw a sub-expression")
     order = topological_order(E)
     picture = folded(order, depth) if depth else graph_picture(order, blanks)
     if not force and len(picture.boxes) > MOST:
@@ -87,8 +87,8 @@ def _check(E: Any, depth: object, blanks: object, highlight: object) -> None:
         raise ValueError("the explanation to highlight is of another graph: explain(E, w) with the E that is drawn")
 
 
-def refuse_large(E: Value) -> None:
-    """ValueError as soon as more boxes than MOST are found, however large the graph is."""
+def refuse_large(E: Value, instead: str) -> None:
+    """ValueError, with what to do instead, as soon as more boxes than MOST are found, however large the graph is."""
     seen, stack, boxes = {E}, [E], 1
     while stack:
         for input in stack.pop().inputs:
@@ -99,10 +99,7 @@ def refuse_large(E: Value) -> None:
                 stack.append(input)
             boxes += 1
             if boxes > MOST:
-                raise ValueError(
-                    f"the graph has more than {MOST:,} nodes and constants: pass depth='layer' for a network, "
-                    "draw a sub-expression, or pass force=True"
-                )
+                raise ValueError(f"the graph has more than {MOST:,} nodes and constants: {instead}, or pass force=True")
 
 
 class Drawing:

@@ -50,7 +50,7 @@ def film(graph: Value | Stepper, *, force: bool = False) -> Film:
     if type(E) is not Value:
         raise TypeError(f"film takes the Value at the end of a graph, or a Stepper, and was given a {type(E).__name__}")
     if not force:
-        refuse_large(E)
+        refuse_large(E, "film a sub-expression, such as one neuron")
     if isinstance(graph, Stepper):
         return Film(graph)
     with kept_gradients(topological_order(graph)):

@@ -199,6 +199,10 @@ class _Neurons(_Fold):
 
 
 class _Layers(_Fold):
+    def __init__(self, says: Says) -> None:
+        self.counts: dict[str, int] = {}  # of the constants that go into a layer
+        super().__init__(says)
+
     def folds_to(self, neuron: str) -> str:
         return layer_of(neuron)
 
@@ -206,9 +210,12 @@ class _Layers(_Fold):
         if _weight(node) is None:
             return None
         layer = self.path[node]
-        products = [_weight(each) for each in self.members[layer] if not all(isinstance(x, Value) for x in each.inputs)]
-        count = len({weight_index(weight) for weight in products if weight is not None})
-        box = Box(f"i{len(self.inputs)}", "inputs", "x", "", (Row("count", "", counted(count, "input")),))
+        if layer not in self.counts:
+            products = [each for each in self.members[layer] if not all(isinstance(x, Value) for x in each.inputs)]
+            weights = [weight for each in products if (weight := _weight(each)) is not None]
+            self.counts[layer] = len({weight_index(weight) for weight in weights})
+        rows = (Row("count", "", counted(self.counts[layer], "input")),)
+        box = Box(f"i{len(self.inputs)}", "inputs", "x", "", rows)
         return (layer,), box
 
     def folded_box(self, path: str) -> Box:

@@ -37,6 +37,18 @@ def neurons_of(order: list[Value]) -> dict[Value, str]:
     return {node: path for node, path in neurons.items() if path in used}
 
 
+def inputs_of(order: list[Value], neurons: dict[Value, str]) -> dict[Value, str]:
+    """The leaves that only one neuron reads, with its path: they are drawn beside its weights."""
+    readers: dict[Value, set[str | None]] = {}
+    for node in order:
+        for input in node.inputs:
+            if isinstance(input, Value) and input.rule is None:
+                readers.setdefault(input, set()).add(neurons.get(node))
+    return {
+        leaf: path for leaf, paths in readers.items() if len(paths) == 1 and (path := next(iter(paths))) is not None
+    }
+
+
 def _joins(node: Value, neurons: dict[Value, str], active: set[Value]) -> str | None:
     inputs = [input for input in node.inputs if isinstance(input, Value)]
     paths = [neurons.get(input) for input in inputs if input not in active]

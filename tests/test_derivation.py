@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from itertools import chain, pairwise, product
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,7 +18,9 @@ from demos import contradictions, derivation
 from demos.contradictions import FAILURES, Row, Truth
 from demos.derivation import RHO, D, Equation, K, M, N, Nodes, Recorded, closed_form_gradients, closed_form_update
 from demos.matrices import ShapeError
+from engine.notation import number_text
 from nn.modules import ACTIVATIONS
+from tests.pictures import Drawn, groups
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Numbers: TypeAlias = dict[str, float]
@@ -303,10 +307,66 @@ def test_all_that_is_known_to_be_wrong_has_a_row() -> None:
     assert len({(row.where, row.says) for row in ROWS}) == len(ROWS)
 
 
-def test_report_is_narrow_and_ends_with_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+# -- the picture
+
+
+def drawn(path: Path, kind: str, marks: set[str]) -> list[Drawn]:
+    found = groups(derivation.picture(path).read_text(encoding="utf-8"), kind).values()
+    return [each for each in found if marks & each.classes]
+
+
+def test_the_network_diagram_has_d_n_and_k_circles(tmp_path: Path) -> None:
+    circles = drawn(tmp_path / "network.svg", "node", {"input", "neuron"})
+    model, m = derivation.network(), derivation.HERE[0]
+    W1, W2 = (np.array([[w.data for w in neuron.w] for neuron in layer]) for layer in model.layers)
+    b1, b2 = (np.array(derivation.biases(layer)) for layer in model.layers)
+    a = np.tanh(W1 @ X[m] + b1)
+    layers = {"x": X[m], "hidden": a, "output": W2 @ a + b2}
+    assert {name: len(numbers) for name, numbers in layers.items()} == {"x": D, "hidden": N, "output": K}
+    assert {circle.texts["name"]: circle.texts["data"].removeprefix("a ") for circle in circles} == {
+        f"{name}[{i}]": number_text(float(number))
+        for name, numbers in layers.items()
+        for i, number in enumerate(numbers)
+    }
+    assert {circle.texts["name"]: circle.texts["bias"] for circle in circles if "bias" in circle.texts} == {
+        f"{name}[{i}]": f"b {number:.4g}" for name, b in (("hidden", b1), ("output", b2)) for i, number in enumerate(b)
+    }
+
+
+def test_the_network_diagram_has_a_line_for_each_weight_with_its_gradient(tmp_path: Path) -> None:
+    lines = drawn(tmp_path / "network.svg", "edge", {"weight"})
+    m, by = derivation.HERE[0], Nodes(derivation.network(), X, T)
+    slopes = {f"hidden[{i}].w[{d}]": by.dE_m_dw1(m, d, i) for d in range(D) for i in range(N)}
+    slopes |= {f"output[{k}].w[{i}]": by.dE_m_dw2(m, i, k) for i in range(N) for k in range(K)}
+    tooltips = [line.tooltip.splitlines() for line in lines]
+    found = {tooltip[0]: float(tooltip[-1].partition(" = ")[2]) for tooltip in tooltips}
+    assert len(lines) == len(found) == D * N + N * K
+    assert_same(found, slopes)
+
+
+def test_without_graphviz_the_picture_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    derivation.print_picture()
+    assert "Left out, the picture of the D-n-K network: nothing is there" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+# -- the report
+
+
+def test_report_is_narrow_and_ends_with_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     derivation.main()
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
+    assert (tmp_path / "out" / "derivation-network.svg").is_file()
+    assert any(line.endswith("out/derivation-network.svg") for line in lines)
     table = next(number for number, line in enumerate(lines) if line.startswith("Taken at their word"))
     assert sum("engine  " in line for line in lines[table:]) == len(ROWS)
     for text in FAILURES.values():

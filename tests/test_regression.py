@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any, TypeAlias
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from demos.regression import DIABETES, Regression, Scale, main, r_squared, split
+from demos.regression import DIABETES, Regression, Scale, main, neuron, r_squared, split
 from demos.table import read_table
+from engine.notation import number_text
+from tests.pictures import NAMESPACE, groups
 
+Array: TypeAlias = np.ndarray[Any, Any]
 Text = str
+PICTURES = ("network.svg", "neuron.html")
+WRITTEN = ("error.svg", "predicted.svg", "weights.json", *PICTURES)
 
 
 def write(path: Path, text: Text) -> str:
@@ -42,8 +50,127 @@ def test_main_job_on_the_diabetes_study(tmp_path: Path, capsys: pytest.CaptureFi
     assert run("--epochs", "12", folder=tmp_path) == 0
     report = capsys.readouterr().out
     assert "354 rows to train on, 88 to test on" in report and "ordinary least squares" in report
-    assert "<svg" in (tmp_path / "out" / "diabetes-error.svg").read_text()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["diabetes-error.svg", "diabetes-weights.json"]
+    written = {f"diabetes-{name}" for name in WRITTEN}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == written
+    assert set(re.findall(r"^wrote   (\S+),", report, re.M)) == {str(tmp_path / "out" / name) for name in written}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on the small table: houses.csv, and what was written into out/."""
+    folder = tmp_path_factory.mktemp("regression")
+    source = write(folder / "houses.csv", houses())
+    assert run(source, "--target", "price", "--epochs", "30", folder=folder) == 0
+    return folder
+
+
+def predictions(folder: Path) -> tuple[Array, Array]:
+    """Actual and predicted prices of all rows, by NumPy from the table and the weights file."""
+    data = np.loadtxt(folder / "houses.csv", delimiter=",", skiprows=1)
+    saved = json.loads((folder / "out" / "houses-weights.json").read_text())
+    parameters, (size, rooms), price = saved["parameters"], saved["inputs"], saved["target"]
+    X = (data[:, :2] - [size["mean"], rooms["mean"]]) / [size["deviation"], rooms["deviation"]]
+    W = np.array([[parameters[f"hidden[{i}].w[{d}]"] for d in range(2)] for i in range(8)])
+    b = np.array([parameters[f"hidden[{i}].b"] for i in range(8)])
+    v = np.array([parameters[f"output[0].w[{i}]"] for i in range(8)])
+    y = np.tanh(X @ W.T + b) @ v + parameters["output[0].b"]
+    return data[:, 2], y * price["deviation"] + price["mean"]
+
+
+def marks(svg: Path) -> dict[int, Array]:
+    """The points of each series in a plot, where more than one, by how many there are; y upwards."""
+    series = {}
+    for group in ElementTree.parse(svg).iter(f"{NAMESPACE}g"):
+        points = [(float(use.get("x") or 0), -float(use.get("y") or 0)) for use in group.findall(f"{NAMESPACE}use")]
+        if len(points) > 1:
+            series[len(points)] = np.array(points)
+    return series
+
+
+def texts(svg: Path) -> list[str]:
+    return ["".join(text.itertext()) for text in ElementTree.parse(svg).iter(f"{NAMESPACE}text")]
+
+
+def test_predicted_against_actual_is_plotted_for_both_parts(trained: Path) -> None:
+    actual, predicted = predictions(trained)
+    train, test = split(len(actual))
+    series = marks(trained / "out" / "houses-predicted.svg")
+    assert {len(train), len(test)} == {20, 4} <= set(series)
+    points = np.concatenate([series[20], series[4]])
+    truth = np.column_stack([actual, predicted])[train + test]
+    scale = np.ptp(points[:, 0]) / np.ptp(truth[:, 0])  # both axes have the same one, as the diagonal is a square's
+    middle = truth - truth.mean(0), points - points.mean(0)
+    np.testing.assert_allclose(middle[1], middle[0] * scale, atol=1e-3)
+    fits = [f"{name}, R² = {r_squared(actual[part].tolist(), predicted[part].tolist()):.2f}"
+            for name, part in (("train", train), ("test", test))]  # fmt: skip
+    assert {*fits, "price, actual", "price, predicted"} <= set(texts(trained / "out" / "houses-predicted.svg"))
+
+
+def test_the_network_of_one_test_row_is_drawn_by_layer(trained: Path) -> None:
+    actual, predicted = predictions(trained)
+    first = split(len(actual))[1][0]
+    deviation = json.loads((trained / "out" / "houses-weights.json").read_text())["target"]["deviation"]
+    svg = (trained / "out" / "houses-network.svg").read_text(encoding="utf-8")
+    boxes = {box.texts["name"].partition(" ")[0]: box for box in groups(svg, "node").values()}
+    assert {"x", "hidden", "output", "E"} <= set(boxes)
+    E = ((actual[first] - predicted[first]) / deviation) ** 2 / 2
+    assert boxes["E"].texts["data"] == number_text(float(E)) and boxes["E"].texts["grad"] == "1"
+    counts = {name: "".join(boxes[name].element.itertext()) for name in ("hidden", "output")}
+    assert "neurons8parameters24" in counts["hidden"] and "neurons1parameters9" in counts["output"]
+
+
+def test_the_film_steps_through_the_first_hidden_neuron_on_that_row(trained: Path) -> None:
+    weights = trained / "out" / "houses-weights.json"
+    parameters = json.loads(weights.read_text())["parameters"]
+    regression, row = Regression.load(str(weights)), np.loadtxt(trained / "houses.csv", delimiter=",", skiprows=1)
+    x = row[split(len(row))[1][0]][:2].tolist()
+    page = (trained / "out" / "houses-neuron.html").read_text(encoding="utf-8")
+    assert page == neuron(regression, x).html()
+    w, b = [parameters[f"hidden[0].w[{d}]"] for d in range(2)], parameters["hidden[0].b"]
+    [[size, rooms]] = regression.standardise([x])
+    a = math.tanh(w[0] * size + w[1] * rooms + b)
+    assert f"tanh(hidden[0].z) = {a:.4g}" in page and "hidden[0].w[1] * (rooms, all)" in page
+    gradients = dict(re.findall(r'<p class="short">(\S+)\.grad \+= .*= (\S+)</p>', page))
+    slope = 1 - a**2
+    assert gradients["hidden[0].w[0]"] == number_text(slope * size)
+    assert gradients["size"] == number_text(slope * w[0])
+
+
+@pytest.mark.parametrize("name", ['$a$ _{ <t> & "q"', "hidden[0].w[1]", "hidden[0].b", "b"])
+def test_any_column_name_can_be_drawn(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quoted = name.replace('"', '""')
+    source = write(tmp_path / "houses.csv", houses().replace("rooms, all", quoted))
+    for target in ("price", name):
+        assert run(source, "--target", target, "--epochs", "1", folder=tmp_path) == 0
+        assert capsys.readouterr().out.count("wrote   ") == len(WRITTEN)
+        assert f"{target}, actual" in texts(tmp_path / "out" / "houses-predicted.svg")
+
+
+def test_without_graphviz_one_line_says_what_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    source = write(tmp_path / "houses.csv", houses())
+    assert run(source, "--target", "price", "--epochs", "1", folder=tmp_path) == 0
+    report = capsys.readouterr().out
+    left_out = [line for line in report.splitlines() if line.startswith("without ")]
+    assert len(left_out) == 1 and "install Graphviz" in left_out[0] and "pip install pygraphviz" in left_out[0]
+    assert all(f"houses-{name}" in left_out[0] for name in PICTURES)
+    written = {f"houses-{name}" for name in WRITTEN if name not in PICTURES}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == written and report.count("wrote   ") == len(written)
+
+
+def test_a_table_too_wide_for_a_film_has_all_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("engine.drawing.MOST", 20)  # a neuron with 8 inputs has 27 nodes
+    rows = [[(i * 7 + column * 13) % 97 + 0.5 for column in range(9)] for i in range(12)]
+    source = write(tmp_path / "wide.csv", "\n".join(",".join(map(str, row)) for row in ["abcdefghi", *rows]))
+    assert run(source, "--target", "i", "--epochs", "1", folder=tmp_path) == 0
+    report = capsys.readouterr().out
+    assert re.search(r"^without \S+wide-neuron.html: the graph has more than 20 nodes", report, re.M)
+    assert report.count("wrote   ") == len(WRITTEN) - 1
 
 
 def test_study_is_the_published_one() -> None:
@@ -176,6 +303,7 @@ BROKEN_WEIGHTS: dict[str, Callable[[str], str]] = {
     "half": lambda text: text[: len(text) // 2],
     "no scale": lambda text: text.replace('"mean"', '"average"'),
     "flat scale": lambda text: text.replace('"deviation": ', '"deviation": -'),
+    "another model": lambda text: text.replace('"model": "RegressionMLP"', '"model": "MLP"'),
     "not ours": lambda text: "[1, 2]",
 }
 

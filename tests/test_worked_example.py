@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from itertools import chain, pairwise
+from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
 
@@ -15,6 +17,8 @@ import nn
 from demos import worked_example as demo
 from demos.matrices import Matrix, ShapeError, add, column, elementwise, ones, product, scaled, subtract, transpose
 from demos.worked_example import Network, by_engine, by_node, in_vectors, largest_difference
+from engine.notation import number_text
+from tests.pictures import groups, parsed
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Case: TypeAlias = tuple[Network, list[float], list[float], float]
@@ -139,11 +143,76 @@ def test_the_update_moves_the_weights_and_lowers_the_error() -> None:
     assert after < before
 
 
-def test_report_is_narrow_and_shows_the_three_ways(capsys: pytest.CaptureFixture[str]) -> None:
+# -- the pictures
+
+
+def numbers_of(tooltip: str) -> list[float]:
+    """The data and the gradient that a tooltip gives in full."""
+    data, grad = tooltip.splitlines()[-2:]
+    return [float(data.removeprefix("data ")), float(grad.partition(" = ")[2])]
+
+
+def test_the_network_diagram_shows_each_neuron_and_each_weight(tmp_path: Path) -> None:
+    diagram = demo.pictures(tmp_path)[0].read_text(encoding="utf-8")
+    truth = oracle(CASES["3-2-1", "sigmoid"], "sigmoid")
+    circles = {box.texts["name"]: box for box in groups(diagram, "node").values() if {"input", "neuron"} & box.classes}
+    assert {name: circle.texts["data"] for name, circle in circles.items()} == {
+        **{f"x[{i}]": number_text(x) for i, x in enumerate(demo.X)},
+        **{f"layers[{l}][{j}]": f"a {truth[f'v_{j + 1}^({l + 1})']:.4g}" for l, j in ((0, 0), (0, 1), (1, 0))},
+    }
+    ids = {name: circle.id for name, circle in circles.items()}
+    lines = [arrow for arrow in groups(diagram, "edge").values() if "weight" in arrow.classes]
+    found = {arrow.tooltip.partition("\n")[0]: numbers_of(arrow.tooltip) for arrow in lines}
+    expected = {}
+    for l, W in enumerate((demo.W_01, demo.W_12)):
+        for i, row in enumerate(W):
+            for j, w in enumerate(row):
+                slope = -truth[f"Δw_{i + 1}{j + 1}^({l + 1})"] / demo.ETA
+                expected[f"layers[{l}][{j}].w[{i}]"] = pytest.approx([w, slope], rel=1e-12)
+    assert len(ids) == 3 + 2 + 1 and len(lines) == len(expected) == 3 * 2 + 2 * 1
+    assert found == expected
+    labels = [each[1].text for each in parsed(diagram).iter() if each.get("class") == "on-line"]
+    assert {number_text(w) for w in chain(*demo.W_01, *demo.W_12)} <= set(labels)
+
+
+def test_the_whole_graph_shows_every_weight_with_its_gradient(tmp_path: Path) -> None:
+    _, whole = demo.pictures(tmp_path)
+    boxes = groups(whole.read_text(encoding="utf-8"), "node").values()
+    truth = oracle(CASES["3-2-1", "sigmoid"], "sigmoid")
+    slopes = sorted(-change / demo.ETA for name, change in truth.items() if name.startswith("Δw"))
+    found = sorted(numbers_of(box.tooltip)[1] for box in boxes if "parameter" in box.classes)
+    assert found == pytest.approx(slopes, rel=1e-12)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "worked_example-graph.svg",
+        "worked_example-network.svg",
+    ]
+
+
+# -- the report
+
+
+def test_report_is_narrow_and_shows_the_three_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     demo.main()
     report = capsys.readouterr().out
     assert "Δw_32^(1)" in report and "4-5-3-6-2" in report
     assert max(map(len, report.splitlines())) <= 100
+    for path in (tmp_path / "out").iterdir():
+        assert f"out/{path.name}" in report
+
+
+def test_without_graphviz_the_rest_still_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    demo.main()
+    report = capsys.readouterr().out
+    assert "4-5-3-6-2" in report and "Left out, the pictures: nothing is there to lay out a drawing" in report
+    assert not list(tmp_path.iterdir())
 
 
 # -- matrices.py
