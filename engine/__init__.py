@@ -1,4 +1,4 @@
-"""stepgrad's engine: scalar reverse-mode automatic differentiation that can be read, stepped and drawn.
+"""stepgrad's engine: scalar reverse-mode automatic differentiation that can be read, stepped, drawn and replayed.
 
 Read rules.py (the table of derivatives), order.py and value.py in this order: that is all of backprop.
 Besides the names below, each row of the table is a function here: exp, log, tanh, maximum, total, …
@@ -18,7 +18,9 @@ __all__ = [
     "compare",
     "debug",
     "derivative",
+    "draw",
     "explain",
+    "film",
     "gradcheck",
     "gradient",
     "hessian",
@@ -30,14 +32,19 @@ __all__ = [
 ]
 __all__ += [name for name in FUNCTIONS if name not in ("abs", "pow")]  # these two would hide Python's own
 
-# What only looks at graphs is imported when it is asked for: who trains doesn't pay for it.
+# What only looks at graphs is imported when it is asked for: who trains doesn't pay for it. Tape and trace need the
+# extra `fast`, and so `from engine import *` leaves them out.
 LATER = {
     "ForwardStepper": "engine.stepper",
     "Stepper": "engine.stepper",
+    "Tape": "engine.tape",
     "compare": "engine.mistakes",
     "debug": "engine.debugger",
+    "draw": "engine.drawing",
     "explain": "engine.explanation",
+    "film": "engine.filming",
     "gradcheck": "engine.check",
+    "trace": "engine.tape",
 }
 
 TYPE_CHECKING = False
@@ -47,9 +54,12 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
 
     from engine.check import gradcheck
     from engine.debugger import debug
+    from engine.drawing import draw
     from engine.explanation import explain
+    from engine.filming import film
     from engine.mistakes import compare
     from engine.stepper import ForwardStepper, Stepper
+    from engine.tape import Tape, trace  # noqa: F401  # not in __all__, see LATER
 
     @overload
     def _unary(x: Value, /) -> Value: ...
@@ -79,5 +89,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'engine' has no attribute {name!r}")
     from importlib import import_module
 
-    found = globals()[name] = getattr(import_module(LATER[name]), name)
+    try:
+        module = import_module(LATER[name])
+    except ModuleNotFoundError as missing:
+        raise ImportError(f"{name} needs {missing.name}: pip install 'stepgrad[fast]' mends it") from None
+    found = globals()[name] = getattr(module, name)
     return found

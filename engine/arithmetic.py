@@ -62,13 +62,20 @@ def _divide(x: float, y: float) -> float:
     return math.nan if x == 0 or x != x else math.copysign(math.inf, x) * math.copysign(1, y)
 
 
+POLES = {(math.log, 0.0): -math.inf, (math.log1p, -1.0): -math.inf, (math.atanh, 1.0): math.inf,
+         (math.atanh, -1.0): -math.inf}  # fmt: skip
+
+
 def _unraising(function: Callable[..., float]) -> Callable[..., float]:
-    def extended(*operands: float) -> float:
+    def extended(x: float, *others: float) -> float:
         try:
-            return function(*operands)
+            return function(x, *others)
         except OverflowError:
-            return math.inf
+            odd = function is math.sinh or (function is math.pow and others[0] % 2 == 1)
         except ValueError:
-            return math.inf if function is math.pow and operands[0] == 0 else math.nan
+            if function is not math.pow or x != 0:
+                return POLES.get((function, x), math.nan)
+            odd = others[0] % 2 == 1
+        return math.copysign(math.inf, x) if odd else math.inf
 
     return extended

@@ -7,6 +7,7 @@ derivative may be infinite (that of sqrt at 0), and then a pass that needs it ra
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
 
 from engine.arithmetic import float_functions
 from engine.notation import python_source
@@ -29,6 +30,7 @@ INSTEAD = {  # what to write instead, by the type that was given
     "ndarray": "apply the operation to each element, e.g. of array.tolist()",
     "Value": "write .data for its number",
 }
+RECORDING = ContextVar("RECORDING", default=False)  # is a tape being recorded? It can't follow a Python `if`
 TOO_LARGE = "too large for a float (beyond 1.8e308)"
 
 
@@ -55,6 +57,14 @@ def number(given: object) -> float:
     if result - result != 0:  # only inf and nan
         raise DomainError(f"{result} given where a finite number is expected: check where it comes from")
     return result
+
+
+def comparand(other: Value | float) -> float:
+    """The number that a Value is compared with. Raises TypeError while a tape is recorded, which can't choose again."""
+    if RECORDING.get():
+        raise TypeError("a tape can't replay a choice between Values: write maximum, minimum, relu, abs or step")
+    data: float | None = getattr(other, "_data", None)
+    return number(other) if data is None else data
 
 
 def settle(rule: Rule, operands: Sequence[Value | float], numbers: Sequence[float]) -> tuple[float, list[float | None]]:

@@ -54,9 +54,24 @@ def parse(formula: str) -> expr:
     return tree.body
 
 
-def python_source(formula: str, division: str = "({} / {})") -> str:
-    """The formula as Python source over floats, which is what the engine compiles; division as the template says.
+def product_source(factor: str, times: int) -> str:
+    """The source of factor * factor (* factor), which computes the factor once."""
+    if factor.isidentifier():
+        return f"({' * '.join([factor] * times)})"
+    return f"((t := {factor}){' * t' * (times - 1)})"
 
+
+def python_source(
+    formula: str,
+    division: str = "({} / {})",
+    product: Callable[[str, int], str] = product_source,
+    literal: Callable[[str], str] = str,
+    fallible: Callable[[str], str] = str,
+    choice: str = "({1} if {0} else {2})",
+) -> str:
+    """The formula as Python source over floats, which is what the engine compiles.
+
+    The others say how to write a division, a square or cube, a number, what may fail (a call, a division), a choice.
     Raises ValueError where the formula holds more than numbers, names, calls, + - * / **, `a if b else c` and, for
     rows over any number of operands, lists of these.
 
@@ -67,29 +82,29 @@ def python_source(formula: str, division: str = "({} / {})") -> str:
     def read(tree: AST) -> str:
         match tree:
             case Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return repr(float(number))
+                return literal(repr(float(number)))
             case Name(id=name):
                 return name
             case UnaryOp(op=sign, operand=operand) if type(sign).__name__ in SIGNS:
                 return f"({SIGNS[type(sign).__name__]}{read(operand)})"
+            case BinOp(op=Pow(), left=base, right=Constant(value=2 | 3 as times)):
+                return product(read(base), 2 if times == 2 else 3)
             case BinOp(op=Pow(), left=base, right=exponent):
-                return _power(read(base), read(exponent))
+                return fallible(f"pow({read(base)}, {read(exponent)})")
             case BinOp(op=Div(), left=left, right=right):
-                return division.format(read(left), read(right))
+                return fallible(division.format(read(left), read(right)))
             case BinOp(op=sign, left=left, right=right) if type(sign).__name__ in SIGNS:
                 return f"({read(left)} {SIGNS[type(sign).__name__]} {read(right)})"
             case Compare(left=left, ops=[sign], comparators=[right]) if type(sign).__name__ in SIGNS:
                 return f"{read(left)} {SIGNS[type(sign).__name__]} {read(right)}"
             case IfExp(test=test, body=body, orelse=orelse):
-                return f"({read(body)} if {read(test)} else {read(orelse)})"
+                return choice.format(read(test), read(body), read(orelse))
             case Call(func=Name(id=name), args=arguments, keywords=[]):
-                return f"{name}({', '.join(map(read, arguments))})"
+                return fallible(f"{name}({', '.join(map(read, arguments))})")
             case List(elts=items):
                 return f"[{', '.join(map(read, items))}]"
-            case ListComp(elt=item, generators=loops):
+            case ListComp(elt=item, generators=loops) | GeneratorExp(elt=item, generators=loops):
                 return f"[{read(item)} {' '.join(map(read, loops))}]"
-            case GeneratorExp(elt=item, generators=loops):
-                return f"({read(item)} {' '.join(map(read, loops))})"
             case comprehension(target=Name(id=name), iter=items, ifs=[]):
                 return f"for {name} in {read(items)}"
         raise ValueError(
@@ -97,15 +112,6 @@ def python_source(formula: str, division: str = "({} / {})") -> str:
         )
 
     return read(parse(formula))
-
-
-def _power(base: str, exponent: str) -> str:
-    if exponent not in ("2.0", "3.0"):
-        return f"pow({base}, {exponent})"
-    times = int(exponent[0])
-    if base.isidentifier():
-        return f"({' * '.join([base] * times)})"
-    return f"((t := {base}){' * t' * (times - 1)})"
 
 
 def number_text(x: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from itertools import islice
 
-from engine.domain import DomainError, gradient_error, number
+from engine.domain import DomainError, comparand, gradient_error, number
 from engine.order import topological_order
 
 TYPE_CHECKING = False
@@ -146,16 +146,16 @@ class Value:
         raise TypeError(f"a Value is equal only to itself: write {instead}")
 
     def __lt__(self, other: Value | float) -> bool:
-        return self._data < (other._data if type(other) is Value else number(other))
+        return self._data < comparand(other)
 
     def __le__(self, other: Value | float) -> bool:
-        return self._data <= (other._data if type(other) is Value else number(other))
+        return self._data <= comparand(other)
 
     def __gt__(self, other: Value | float) -> bool:
-        return self._data > (other._data if type(other) is Value else number(other))
+        return self._data > comparand(other)
 
     def __ge__(self, other: Value | float) -> bool:
-        return self._data >= (other._data if type(other) is Value else number(other))
+        return self._data >= comparand(other)
 
     __bool__ = _refuse("a Value is neither true nor false: write x.data != 0, or x is not None")
     __float__ = _refuse("float() or math.f() of a Value would cut the graph: use engine.f(x), or x.data for the number")

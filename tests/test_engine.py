@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 import engine
+from engine.arithmetic import float_functions
 from engine.functions import FUNCTIONS
 from engine.rules import TABLE
 
@@ -44,6 +49,30 @@ def test_star_import_hides_no_builtin() -> None:
     names: dict[str, object] = {}
     exec("from engine import *", names)
     assert names["tanh"] is FUNCTIONS["tanh"] and not {"abs", "pow", "sum", "max"} & names.keys()
+
+
+def test_without_numba_a_tape_is_one_sentence_and_the_rest_is_there() -> None:
+    code = "import sys; sys.modules['numba'] = None; from engine import *; import engine; print(draw); engine.Tape"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ENGINE.parent)
+    assert done.returncode == 1 and "function draw" in done.stdout
+    assert done.stderr.splitlines()[-1] == "ImportError: Tape needs numba: pip install 'stepgrad[fast]' mends it"
+
+
+@pytest.mark.parametrize(
+    "name, operands, expected",
+    [
+        ("log", (0.0,), -math.inf), ("log", (-1.3,), math.nan), ("log1p", (-1.0,), -math.inf),
+        ("atanh", (1.0,), math.inf), ("atanh", (-1.0,), -math.inf), ("atanh", (1.3,), math.nan),
+        ("exp", (1e3,), math.inf), ("sinh", (-1e3,), -math.inf), ("cosh", (-1e3,), math.inf),
+        ("pow", (-10.0, 309.0), -math.inf), ("pow", (-10.0, 310.0), math.inf), ("pow", (-0.0, -3.0), -math.inf),
+        ("pow", (0.0, -0.5), math.inf), ("pow", (-1.3, 0.5), math.nan), ("divide", (-1.5, 0.0), -math.inf),
+    ],
+)  # fmt: skip
+def test_ieee_arithmetic_is_that_of_numpy(name: str, operands: tuple[float, ...], expected: float) -> None:
+    given = float_functions(ieee=True)[name](*operands)
+    peer = {"pow": "power", "atanh": "arctanh"}.get(name, name)
+    with np.errstate(all="ignore"):
+        assert str(given) == str(expected) == str(float(getattr(np, peer)(*operands)))
 
 
 def test_import_pulls_in_the_standard_library_only_and_no_slow_part_of_it() -> None:
