@@ -56,7 +56,7 @@ def softmax_cross_entropy(ys: Sequence[Value], ts: Targets) -> Value:
     0.693147...
     """
     _check_same(ys, ts)
-    if any(t < 0 for t in ts) or abs(sum(ts) - 1) > 1e-9:
+    if _are_numbers(ts) and (any(t < 0 for t in ts) or abs(sum(ts) - 1) > 1e-9):
         raise ValueError(f"softmax_cross_entropy takes a one-hot target, or probabilities of sum 1; given was {ts!r}")
     return logsumexp(ys) - total([y * t for y, t in zip(ys, ts, strict=True)])
 
@@ -67,15 +67,21 @@ def hinge(ys: Sequence[Value], t: float | Targets) -> Value:
     >>> hinge([Value(0.25)], -1).data
     1.25
     """
-    [t] = t if isinstance(t, (list, tuple)) and len(t) == 1 else [t]
-    if len(ys) != 1 or t not in (1, -1):
-        raise ValueError(f"hinge takes one output and a target of 1 or -1; given were {len(ys)} outputs and {t!r}")
-    return relu(1 - ys[0] * t)
+    ts: list[Any] = list(t) if isinstance(t, (list, tuple)) and len(t) == 1 else [t]
+    if len(ys) != 1 or (_are_numbers(ts) and ts[0] not in (1, -1)):
+        raise ValueError(f"hinge takes one output and a target of 1 or -1; given were {len(ys)} outputs and {ts[0]!r}")
+    margin: Value = 1 - ys[0] * ts[0]
+    return relu(margin)
 
 
 LOSSES: dict[str, Loss] = {
     loss.__name__: loss for loss in (half_squared_error, half_mean_over_outputs, softmax_cross_entropy, hinge)
 }
+
+
+def _are_numbers(ts: Sequence[Any]) -> bool:
+    """Values, for a tape, stand for any targets; fit() shows the loss the numbers too."""
+    return not any(isinstance(t, Value) for t in ts)
 
 
 def _check_same(ys: Sequence[Any], ts: Any, what: str = "outputs") -> None:

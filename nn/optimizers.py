@@ -6,18 +6,31 @@ step() computes every new number before it sets the first, so that an overflow l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from engine import DomainError, Value
 from nn.modules import Module
 
 Rate: TypeAlias = float | Sequence[float]
-State: TypeAlias = tuple[float, ...]
+State: TypeAlias = Sequence[float]
 
 
 class Optimizer:
-    """What optimizers share: the parameters, a learning rate for all or one per layer, and the step."""
+    """What optimizers share: the parameters, a learning rate for all or one per layer, and the step.
+
+    An optimizer of one's own is a subclass with `change`, a static function from the slope, a parameter's state (which
+    begins as `start`) and the `settings` to the change for a learning rate of 1 and the next state. The tape compiles
+    its source, so that it may use math and nothing else from outside.
+    """
+
+    change: Callable[..., State]
+    start: State = ()
+
+    @property
+    def settings(self) -> tuple[float, ...]:
+        """The numbers that change() takes last."""
+        return ()
 
     def __init__(self, model: Module | Sequence[Value], learning_rate: Rate, weight_decay: float) -> None:
         self.model, self.learning_rate, self.weight_decay = model, learning_rate, weight_decay
@@ -70,7 +83,8 @@ class Optimizer:
         for parameter, rate in self.rates().items():
             if parameter.grad is not None:
                 slope = parameter.grad + self.weight_decay * parameter.data
-                change, state[parameter] = self.change(slope, self.state.get(parameter, ()))
+                given = *self.state.get(parameter, self.start), *self.settings
+                change, *state[parameter] = self.change(slope, *given)
                 numbers[parameter] = parameter.data - rate * change
                 if not math.isfinite(numbers[parameter]):
                     raise DomainError(
@@ -80,10 +94,6 @@ class Optimizer:
         for parameter, number in numbers.items():
             parameter.data = number
         self.state = state
-
-    def change(self, slope: float, state: State) -> tuple[float, State]:
-        """The change for a learning rate of 1, and the parameter's next state."""
-        raise NotImplementedError
 
 
 class SGD(Optimizer):
@@ -98,6 +108,8 @@ class SGD(Optimizer):
     1.2
     """
 
+    start = (0.0,)
+
     def __init__(
         self,
         model: Module | Sequence[Value],
@@ -109,12 +121,14 @@ class SGD(Optimizer):
         check_number("momentum", momentum)
         self.momentum = momentum
 
-    def change(self, slope: float, state: State) -> tuple[float, State]:
-        velocity = self.momentum * state[0] + slope if state else slope
-        return velocity, (velocity,)
+    @property
+    def settings(self) -> tuple[float, ...]:
+        return (self.momentum,)
 
-
-ROOT_KEPT, ROOT_NEW = math.sqrt(0.999), math.sqrt(0.001)
+    @staticmethod
+    def change(slope: float, velocity: float, momentum: float) -> State:
+        velocity = momentum * velocity + slope
+        return velocity, velocity
 
 
 class Adam(Optimizer):
@@ -123,14 +137,18 @@ class Adam(Optimizer):
     Raises ValueError for numbers out of range.
     """
 
+    start = (0.0, 0.0, 0.0)
+
     def __init__(self, model: Module | Sequence[Value], learning_rate: Rate = 0.001, weight_decay: float = 0.0) -> None:
         super().__init__(model, learning_rate, weight_decay)
 
-    def change(self, slope: float, state: State) -> tuple[float, State]:
-        steps, mean, size = state or (0.0, 0.0, 0.0)  # size is the root of the mean square, which would overflow
-        steps, mean, size = steps + 1, 0.9 * mean + 0.1 * slope, math.hypot(ROOT_KEPT * size, ROOT_NEW * slope)
-        change = mean / (1 - 0.9**steps) / (size / math.sqrt(1 - 0.999**steps) + 1e-8)
-        return change, (steps, mean, size)
+    @staticmethod
+    def change(slope: float, steps: float, mean: float, size: float) -> State:
+        # size is the root of the mean square, which itself would overflow
+        steps, mean = steps + 1.0, 0.9 * mean + 0.1 * slope
+        size = math.hypot(math.sqrt(0.999) * size, math.sqrt(0.001) * slope)
+        change = mean / (1.0 - 0.9**steps) / (size / math.sqrt(1.0 - 0.999**steps) + 1e-8)
+        return change, steps, mean, size
 
 
 def check_number(name: str, number: Any, above_zero: bool = False) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
@@ -13,7 +17,10 @@ from nn.losses import LOSSES, Loss, half_mean_over_outputs
 from nn.modules import Module, Rows, check_size
 from nn.optimizers import SGD, Optimizer, check_number
 
-BACKENDS = ("auto", "eager")
+BACKENDS = ("auto", "tape", "eager")
+NEEDED = ("numpy", "numba", "platformdirs")  # for a tape: the extra `fast`
+
+Table: TypeAlias = list[list[float]]
 
 
 class History:
@@ -54,46 +61,64 @@ def fit(
     optimizer = SGD(model) if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer) or not set(optimizer.parameters()) & set(model.parameters()):
         raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")
-    run = _Run(model, optimizer, _find_loss(loss), rows, targets)
-    samples = list(range(len(rows)))
-    random = Random(seed)
+    run = Run(model, optimizer, _find_loss(loss), rows, targets, batch_size, seed)
+    try:
+        return _trained(_faster(run, backend), epochs, until, progress)
+    except Parted as parted:  # the tape isn't this model
+        run.restore()
+        if backend == "tape":
+            raise ValueError(f"{parted}; backend='eager' builds a graph for each sample instead") from None
+        print(f"nn.fit: {parted}, so training goes on without a tape, slowly", file=sys.stderr)
+        return _trained(Run(model, optimizer, run.loss, rows, targets, batch_size, seed), epochs, until, progress)
+
+
+def _trained(run: Run, epochs: int, until: float | None, progress: bool) -> History:
     errors: list[float] = []
     try:
         with tqdm(total=epochs, disable=not progress, desc="training", unit=" epochs") as bar:
+            errors = [run.begin(epochs)]
             while True:
-                run.epoch = len(errors)
-                last = len(errors) == epochs
-                errors.append(run.mean_error(samples, gradients=batch_size is None and not last))
-                run.keep()
                 bar.set_postfix_str(f"E = {errors[-1]:.6g}", refresh=False)
-                if last or (until is not None and errors[-1] <= until):
+                if len(errors) > epochs or (until is not None and errors[-1] <= until):
+                    run.finish()
                     return History(errors)
-                if batch_size is None:
-                    run.step()
-                else:
-                    random.shuffle(samples)
-                    for start in range(0, len(samples), batch_size):
-                        run.mean_error(samples[start : start + batch_size], gradients=True)
-                        run.step()
-                    samples.sort()
-                bar.update()
+                made = run.advance(epochs + 1 - len(errors), until)
+                errors += made
+                bar.update(len(made))
     except BaseException as error:
         run.restore()
         if isinstance(error, DomainError):
-            raise DomainError(
-                f"training diverged in epoch {run.epoch + 1}, at {run.place}: {error}; "
+            diverged = DomainError(
+                f"training diverged in epoch {run.epoch}, at {run.place}: {error}; "
                 "the model keeps its last good weights: try a smaller learning rate"
-            ) from None
+            )
+            run.check()
+            raise diverged from None
         raise
 
 
-class _Run:
-    """A training run: the data, where it is, and the last weights for which E over all samples was finite."""
+class Run:
+    """A training run: the data, where it is, and the last weights for which E over all samples was finite.
 
-    def __init__(self, model: Module, optimizer: Optimizer, loss: Loss, rows: list[Any], targets: list[Any]) -> None:
+    Here every sample's graph is built anew in each epoch; taped.py does the same with a tape.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        loss: Loss,
+        rows: Table,
+        targets: Table,
+        batch_size: int | None,
+        seed: int,
+    ) -> None:
         self.model, self.optimizer, self.loss, self.rows, self.targets = model, optimizer, loss, rows, targets
-        self.parameters = model.parameters()
-        self.epoch, self.place = 0, "the start"
+        self.batch_size, self.random = batch_size, Random(seed)
+        self.parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters()]))
+        self.samples = list(range(len(rows)))
+        self.orders: list[list[int]] = []
+        self.epoch, self.place = 1, "the start"
         self.keep()
 
     def keep(self) -> None:
@@ -105,35 +130,113 @@ class _Run:
             parameter.data = data
         self.optimizer.state = self.good_state
 
+    def begin(self, epochs: int) -> float:
+        """E at the start."""
+        return self._measured(gradients=epochs > 0)
+
+    def advance(self, most: int, until: float | None) -> list[float]:
+        """Some epochs more, at least one, and E after each; here always one."""
+        if self.batch_size is None:
+            self.step()
+        else:
+            [order] = self.shuffled(1)
+            for start in range(0, len(order), self.batch_size):
+                self.mean_error(order[start : start + self.batch_size], gradients=True)
+                self.step()
+            self.orders.pop(0)
+        self.epoch += 1
+        return [self._measured(gradients=most > 1)]
+
+    def finish(self) -> None:
+        """What is left to do when all epochs are done."""
+        self.zero_grad()
+        self.check()
+
+    def check(self) -> None:
+        """Raises Parted if these aren't the model's own numbers; here they are."""
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def shuffled(self, epochs: int) -> list[list[int]]:
+        """The order of the samples in each of the next epochs."""
+        while len(self.orders) < epochs:
+            order = list(self.samples)
+            self.random.shuffle(order)
+            self.orders.append(order)
+        return self.orders[:epochs]
+
+    def _measured(self, gradients: bool) -> float:
+        error = self.mean_error(self.samples, gradients=gradients and self.batch_size is None)
+        self.keep()
+        return error
+
     def mean_error(self, samples: list[int], gradients: bool) -> float:
         """E over these samples; with gradients, also ∂E/∂w into the parameters. One graph a sample, freed at once."""
-        self.optimizer.zero_grad()
+        self.zero_grad()
         share, error = 1 / len(samples), 0.0
         for sample in samples:
-            self.place = f"sample {sample}"
-            try:
-                graph = self.loss_of(sample) * share
-            except ValueError as mismatch:
-                raise ValueError(f"{self.place}: {mismatch}") from None
+            graph = self.loss_of(sample) * share
             error += graph.data
             if gradients:
                 graph.backward()
         return number(error)
 
     def loss_of(self, sample: int) -> Value:
-        outputs = self.model(self.rows[sample])
-        if not isinstance(outputs, list):
-            raise TypeError(
-                f"{self.model!r} returned {type(outputs).__name__}; a list of Values is expected of a model"
-            )
-        loss = self.loss(outputs, self.targets[sample])
-        if type(loss) is not Value:
-            raise TypeError(f"the loss returned {type(loss).__name__}; a Value computed from the outputs is expected")
-        return loss
+        """The graph of one sample's error."""
+        self.place = f"sample {sample}"
+        try:
+            return loss_of(self.model, self.loss, self.rows[sample], self.targets[sample])
+        except ValueError as mismatch:
+            raise ValueError(f"{self.place}: {mismatch}") from None
 
     def step(self) -> None:
         self.place = "the step"
         self.optimizer.step()
+
+
+def loss_of(model: Module, loss: Loss, row: Sequence[Any], targets: Sequence[Any]) -> Value:
+    """The loss of the model's outputs for a row. Raises TypeError where the one or the other returns something else."""
+    outputs = model(row)
+    if not isinstance(outputs, list):
+        raise TypeError(f"{model!r} returned {type(outputs).__name__}; a list of Values is expected of a model")
+    error = loss(outputs, targets)
+    if type(error) is not Value:
+        raise TypeError(f"the loss returned {type(error).__name__}; a Value computed from the outputs is expected")
+    return error
+
+
+class Parted(ValueError):
+    """A model that a tape can't stand for: its replay gives other numbers, or it can't be recorded."""
+
+
+def _faster(run: Run, backend: str) -> Run:
+    """The run on a tape, if that is wanted and there is what it takes."""
+    if backend == "eager":
+        return run
+    if lacking := _lacking():
+        if backend == "tape":
+            raise ValueError(f"backend='tape': {lacking}; pip install 'stepgrad[fast]' mends it")
+        print(f"nn.fit: {lacking}, so this is slow; pip install 'stepgrad[fast]' makes it fast", file=sys.stderr)
+        return run
+    from nn.taped import TapedRun
+
+    try:
+        return TapedRun(run)
+    except DomainError:  # the model's own: the run will meet it, and say where
+        return run
+
+
+def _lacking() -> str:
+    """What keeps this Python from making a tape; empty if nothing does."""
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
+    try:
+        import_module("nn.taped")
+    except ImportError as error:  # of versions that don't fit together
+        return f"a tape can't be made here ({str(error).strip().partition(chr(10))[0]})"
+    return ""
 
 
 def _check_data(X: Any, T: Any) -> tuple[list[list[float]], list[list[float]]]:

@@ -26,6 +26,7 @@ from nn.modules import ACTIVATIONS
 Array: TypeAlias = NDArray[np.float64]
 Numbers: TypeAlias = dict[str, Array]  # the four parameters of a RegressionMLP: W1 (n×D), B1, W2 (K×n), B2
 
+each_backend = pytest.mark.parametrize("backend", ["eager", "tape"])  # test_taped.py compares the two
 D, n, K, M = 3, 4, 2, 5  # all different, so that a missing transpose or factor shows
 
 
@@ -414,7 +415,7 @@ def test_a_training_run_is_the_one_written_with_numpy(run: str) -> None:
     model = regression(activation)
     start = numbers(model)
     optimizer, seen = watched(getattr(nn, kind)(model, **options), model)
-    history = nn.fit(model, X, T, epochs=100, optimizer=optimizer, progress=False)
+    history = nn.fit(model, X, T, epochs=100, optimizer=optimizer, backend="eager", progress=False)
     assert len(history.errors) == 101 and len(seen) == 101
     for step, (E, p) in enumerate(by_hand(start, activation, kind, 100, **options)):
         assert history.errors[step] == pytest.approx(E, rel=1e-9)
@@ -426,14 +427,15 @@ def test_a_training_run_is_the_one_written_with_numpy(run: str) -> None:
 
 def test_another_rate_is_another_run() -> None:
     activation, kind, options = RUNS["momentum"]
-    history = nn.fit(regression(activation), X, T, epochs=3, progress=False)
+    history = nn.fit(regression(activation), X, T, epochs=3, backend="eager", progress=False)
     E, _ = list(by_hand(numbers(regression(activation)), activation, kind, 3, **options))[-1]
     assert history.errors[2] != pytest.approx(E, rel=1e-9)
 
 
-def test_a_loop_written_by_hand_is_fit() -> None:
+@each_backend
+def test_a_loop_written_by_hand_is_fit(backend: str) -> None:
     fitted, model = regression(), regression()
-    history = nn.fit(fitted, X, T, epochs=20, optimizer=nn.SGD(fitted, 0.2), progress=False)
+    history = nn.fit(fitted, X, T, epochs=20, optimizer=nn.SGD(fitted, 0.2), backend=backend, progress=False)
     sgd = nn.SGD(model, learning_rate=0.2)
     for epoch in range(20):
         E = E_of(model)
@@ -444,8 +446,9 @@ def test_a_loop_written_by_hand_is_fit() -> None:
     assert_near(weights(model), weights(fitted), tolerance=1e-12)
 
 
+@each_backend
 @pytest.mark.parametrize("shape", ["lists", "arrays", "tuples", "flat"])
-def test_data_may_come_in_any_of_these_shapes(shape: str) -> None:
+def test_data_may_come_in_any_of_these_shapes(shape: str, backend: str) -> None:
     rows, targets = X, [t[:1] for t in T]
     data: Any = {
         "lists": (rows, targets),
@@ -455,24 +458,28 @@ def test_data_may_come_in_any_of_these_shapes(shape: str) -> None:
     }[shape]
     model, expected = nn.RegressionMLP(D, n), nn.RegressionMLP(D, n)
     given, wanted = data
-    nn.fit(model, given, wanted, epochs=3, progress=False)
-    nn.fit(expected, rows, targets, epochs=3, progress=False)
+    nn.fit(model, given, wanted, epochs=3, backend=backend, progress=False)
+    nn.fit(expected, rows, targets, epochs=3, backend=backend, progress=False)
     assert weights(model) == weights(expected)
 
 
-def test_fit_moves_nothing_but_the_model() -> None:
+@each_backend
+def test_fit_moves_nothing_but_the_model(backend: str) -> None:
     x, t = copy.deepcopy(X), copy.deepcopy(T)
-    nn.fit(regression(), x, t, epochs=3, batch_size=2, progress=False)
+    nn.fit(regression(), x, t, epochs=3, batch_size=2, backend=backend, progress=False)
     assert (x, t) == (X, T)
 
 
 # -- mini-batches, stopping, the history
 
 
-def test_shuffles_are_reproducible_and_seeded() -> None:
+@each_backend
+def test_shuffles_are_reproducible_and_seeded(backend: str) -> None:
     def run(seed: int) -> tuple[list[float], list[float]]:
         model = regression()
-        return nn.fit(model, X, T, epochs=8, batch_size=2, seed=seed, progress=False).errors, weights(model)
+        return nn.fit(model, X, T, epochs=8, batch_size=2, seed=seed, backend=backend, progress=False).errors, weights(
+            model
+        )
 
     assert run(5) == run(5)
     assert run(5) != run(6)
@@ -488,7 +495,9 @@ def test_an_epoch_sees_each_sample_once_in_batches(batch_size: int, batches: int
 
     model = regression()
     optimizer, seen = watched(nn.SGD(model, 0.01), model)
-    nn.fit(model, X, T, epochs=2, batch_size=batch_size, loss=loss, optimizer=optimizer, progress=False)
+    nn.fit(
+        model, X, T, epochs=2, batch_size=batch_size, loss=loss, optimizer=optimizer, backend="eager", progress=False
+    )
     firsts = [t[0] for t in T]
     epochs = [log[i : i + M] for i in range(0, len(log), M)]  # E at the start, then batches and E for each epoch
     assert len(epochs) == 5 and len(seen) - 1 == 2 * batches
@@ -497,20 +506,22 @@ def test_an_epoch_sees_each_sample_once_in_batches(batch_size: int, batches: int
     assert len({tuple(epoch) for epoch in epochs}) == 3, "a new shuffle each epoch"
 
 
-def test_one_batch_of_all_samples_is_a_full_step() -> None:
+@each_backend
+def test_one_batch_of_all_samples_is_a_full_step(backend: str) -> None:
     full, batch = regression(), regression()
-    one = nn.fit(full, X, T, epochs=10, progress=False).errors
-    other = nn.fit(batch, X, T, epochs=10, batch_size=M, progress=False).errors
+    one = nn.fit(full, X, T, epochs=10, backend=backend, progress=False).errors
+    other = nn.fit(batch, X, T, epochs=10, batch_size=M, backend=backend, progress=False).errors
     assert_near(one, other, tolerance=1e-12)
     assert_near(weights(full), weights(batch), tolerance=1e-12)
 
 
-def test_a_batch_steps_down_the_mean_over_the_batch() -> None:
+@each_backend
+def test_a_batch_steps_down_the_mean_over_the_batch(backend: str) -> None:
     model = regression()
     start = numbers(model)
     samples = list(range(M))
     Random(9).shuffle(samples)
-    nn.fit(model, X, T, epochs=1, batch_size=2, seed=9, optimizer=nn.SGD(model, 0.3), progress=False)
+    nn.fit(model, X, T, epochs=1, batch_size=2, seed=9, optimizer=nn.SGD(model, 0.3), backend=backend, progress=False)
     for batch in (samples[:2], samples[2:4], samples[4:]):
         _, gradients = backprop(start, "tanh", [X[i] for i in batch], [T[i] for i in batch])
         start = {name: W - 0.3 * gradients[name] for name, W in start.items()}
@@ -520,10 +531,11 @@ def test_a_batch_steps_down_the_mean_over_the_batch() -> None:
 
 @pytest.mark.parametrize("batch_size", [None, 2])
 @pytest.mark.parametrize("epochs", [0, 1, 6])
-def test_the_history_is_E_at_the_start_and_after_each_epoch(epochs: int, batch_size: int | None) -> None:
+@each_backend
+def test_the_history_is_E_at_the_start_and_after_each_epoch(epochs: int, batch_size: int | None, backend: str) -> None:
     model = regression()
     start = E_of(model).data
-    history = nn.fit(model, X, T, epochs=epochs, batch_size=batch_size, progress=False)
+    history = nn.fit(model, X, T, epochs=epochs, batch_size=batch_size, backend=backend, progress=False)
     assert len(history.errors) == epochs + 1 and all(type(E) is float for E in history.errors)
     assert history.errors[0] == pytest.approx(start, rel=1e-14)
     assert history.errors[-1] == pytest.approx(E_of(model).data, rel=1e-14)
@@ -531,20 +543,22 @@ def test_the_history_is_E_at_the_start_and_after_each_epoch(epochs: int, batch_s
 
 
 @pytest.mark.parametrize("batch_size", [None, 2])
-def test_until_stops_as_soon_as_E_is_small_enough(batch_size: int | None) -> None:
+@each_backend
+def test_until_stops_as_soon_as_E_is_small_enough(batch_size: int | None, backend: str) -> None:
     long, short = regression(), regression()
-    errors = nn.fit(long, X, T, epochs=30, batch_size=batch_size, progress=False).errors
+    errors = nn.fit(long, X, T, epochs=30, batch_size=batch_size, backend=backend, progress=False).errors
     stop = next(i for i, E in enumerate(errors) if errors[12] >= E)
-    history = nn.fit(short, X, T, epochs=30, batch_size=batch_size, until=errors[12], progress=False)
+    history = nn.fit(short, X, T, epochs=30, batch_size=batch_size, until=errors[12], backend=backend, progress=False)
     assert history.errors == errors[: stop + 1] and 0 < stop < 30
     assert E_of(short).data == pytest.approx(history.errors[-1], rel=1e-14)
-    assert len(nn.fit(short, X, T, epochs=30, until=1e9, progress=False).errors) == 1
+    assert len(nn.fit(short, X, T, epochs=30, until=1e9, backend=backend, progress=False).errors) == 1
 
 
-def test_progress_is_shown_only_if_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
-    nn.fit(regression(), X, T, epochs=2, progress=False)
+@each_backend
+def test_progress_is_shown_only_if_asked_for(backend: str, capfd: pytest.CaptureFixture[str]) -> None:
+    nn.fit(regression(), X, T, epochs=2, backend=backend, progress=False)
     assert capfd.readouterr() == ("", "")
-    nn.fit(regression(), X, T, epochs=2, progress=True)
+    nn.fit(regression(), X, T, epochs=2, backend=backend, progress=True)
     out, err = capfd.readouterr()
     assert out == "" and "training" in err and "E = " in err
 
@@ -552,7 +566,7 @@ def test_progress_is_shown_only_if_asked_for(capfd: pytest.CaptureFixture[str]) 
 def test_training_raises_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        nn.fit(regression("relu"), X, T, epochs=3, batch_size=2, progress=False)
+        nn.fit(regression("relu"), X, T, epochs=3, batch_size=2, backend="eager", progress=False)
 
 
 # -- losses
@@ -602,15 +616,24 @@ def test_hinge(y: float, t: Any, E: float, slope: float) -> None:
 def test_a_loss_by_its_name_is_the_function(name: str) -> None:
     one, other = nn.RegressionMLP(D, n, 1, seed=3), nn.RegressionMLP(D, n, 1, seed=3)
     targets = [1.0, -1.0, 1.0, -1.0, 1.0] if name == "hinge" else [1.0] * M
-    by_name = nn.fit(one, X, targets, epochs=3, loss=name, progress=False).errors
-    assert by_name == nn.fit(other, X, targets, epochs=3, loss=LOSSES[name], progress=False).errors
+    by_name = nn.fit(one, X, targets, epochs=3, loss=name, backend="eager", progress=False).errors
+    assert by_name == nn.fit(other, X, targets, epochs=3, loss=LOSSES[name], backend="eager", progress=False).errors
 
 
 def test_a_classifier_learns_with_softmax_cross_entropy() -> None:
     model = nn.MLP(D, [6, 3], "tanh", seed=2)
     classes = [0, 1, 2, 1, 0]
     one_hot = [[float(k == c) for k in range(3)] for c in classes]
-    nn.fit(model, X, one_hot, epochs=200, loss="softmax_cross_entropy", optimizer=nn.Adam(model, 0.05), progress=False)
+    nn.fit(
+        model,
+        X,
+        one_hot,
+        epochs=200,
+        loss="softmax_cross_entropy",
+        optimizer=nn.Adam(model, 0.05),
+        backend="eager",
+        progress=False,
+    )
     assert [max(range(3), key=ys.__getitem__) for ys in model.predict(X)] == classes
 
 
@@ -783,12 +806,18 @@ class Bare(Line):
 
 
 def fit(X: Any = X, T: Any = T, model: nn.Module | None = None, **options: Any) -> Any:
-    options = {"epochs": 2, "progress": False, **options}
-    return nn.fit(model or regression(), X, T, **options)
+    return nn.fit(model or regression(), X, T, **{**OPTIONS, **options})
 
 
+OPTIONS = {"epochs": 2, "progress": False, "backend": "eager"}
+
+
+@each_backend
 @pytest.mark.parametrize("call, words", [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_bad_input_is_refused_in_one_sentence(call: Callable[[], Any], words: list[str]) -> None:
+def test_bad_input_is_refused_in_one_sentence(
+    call: Callable[[], Any], words: list[str], backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPTIONS, "backend", backend)
     with pytest.raises((ValueError, TypeError)) as refusal:
         call()
     one_sentence(refusal.value, *words)
@@ -798,7 +827,7 @@ def test_bad_data_is_refused_before_anything_is_trained() -> None:
     model = regression()
     before = weights(model)
     with pytest.raises(ValueError):
-        nn.fit(model, X, [*T[:4], T[4][:1]], epochs=5, batch_size=1, progress=False)
+        nn.fit(model, X, [*T[:4], T[4][:1]], epochs=5, batch_size=1, backend="eager", progress=False)
     assert weights(model) == before
 
 
@@ -979,7 +1008,7 @@ def test_a_copied_model_is_the_same_and_independent(copier: Callable[[Any], Any]
     assert [p.grad for p in twin.parameters()] == [p.grad for p in model.parameters()]
     assert twin.predict(X) == model.predict(X) and twin.hidden[1].path == "hidden[1]"
     before = weights(model)
-    nn.fit(twin, X, T, epochs=2, progress=False)
+    nn.fit(twin, X, T, epochs=2, backend="eager", progress=False)
     assert weights(model) == before != weights(twin)
     assert not set(model.parameters()) & set(twin.parameters())
     tie = copier(tied())
@@ -1014,7 +1043,7 @@ def test_divergence_is_an_error_and_leaves_the_last_good_weights(
     with pytest.raises(
         DomainError, match=r"training diverged in epoch \d+, at (sample \d|the step): \w+.*: "
     ) as refusal:
-        nn.fit(model, X, T, epochs=3000, optimizer=optimizer, batch_size=batch_size, progress=False)
+        nn.fit(model, X, T, epochs=3000, optimizer=optimizer, batch_size=batch_size, backend="eager", progress=False)
     one_sentence(refusal.value, "last good weights", "smaller learning rate")
     assert_whole(model, seen)
     assert len(seen) > 1
@@ -1028,15 +1057,24 @@ def test_divergence_names_the_epoch_the_sample_and_the_operation() -> None:
         return (ys[0] - t[0]).exp()
 
     with pytest.raises(DomainError, match=r"diverged in epoch 2, at sample 1: exp: exp\(x\) is too large .*at x = "):
-        nn.fit(model, [[0.1], [800.0]], [0.3, 880.0], epochs=9, loss=loss, optimizer=Back(model, 1.0), progress=False)
+        nn.fit(
+            model,
+            [[0.1], [800.0]],
+            [0.3, 880.0],
+            epochs=9,
+            loss=loss,
+            optimizer=Back(model, 1.0),
+            backend="eager",
+            progress=False,
+        )
     assert (model.slope.data, model.offset.data) == (1.0, 0.5)
 
 
 class Back(nn.SGD):
     """Uphill, by 1 a step."""
 
-    def change(self, slope: float, state: Any) -> tuple[float, Any]:
-        return -1.0, state
+    def change(self, slope: float, velocity: float, momentum: float) -> tuple[float, ...]:  # type: ignore[override]
+        return -1.0, velocity
 
 
 class Steep(nn.Module):
@@ -1052,7 +1090,17 @@ def test_after_divergence_in_batches_E_is_finite_over_all_samples(seed: int) -> 
     """Two samples raise w until the third, which needs it small, is too large; whichever comes first."""
     model, rows, targets = Steep(), [[0.5], [0.55], [300.0]], [[4.1], [4.7], [0.3]]
     try:
-        nn.fit(model, rows, targets, epochs=1, batch_size=1, optimizer=nn.SGD(model, 0.2), seed=seed, progress=False)
+        nn.fit(
+            model,
+            rows,
+            targets,
+            epochs=1,
+            batch_size=1,
+            optimizer=nn.SGD(model, 0.2),
+            seed=seed,
+            backend="eager",
+            progress=False,
+        )
     except DomainError as refusal:
         one_sentence(refusal, "diverged in epoch 1", "sample 2")
     assert math.isfinite(E_of(model, rows, targets).data)
@@ -1081,7 +1129,17 @@ def test_an_interruption_in_the_loss_leaves_the_model_whole(at: int, batch_size:
 
     optimizer, seen = watched(nn.SGD(model, 0.2, momentum=0.9), model)
     with pytest.raises(KeyboardInterrupt):
-        nn.fit(model, X, T, epochs=9, loss=loss, optimizer=optimizer, batch_size=batch_size, progress=False)
+        nn.fit(
+            model,
+            X,
+            T,
+            epochs=9,
+            loss=loss,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            backend="eager",
+            progress=False,
+        )
     step = assert_whole(model, seen)
     assert batch_size or step >= len(seen) - 2, "at most one step is lost"
 
@@ -1105,11 +1163,11 @@ class Torn(nn.SGD):
 
     left = 3 * 26 - 9
 
-    def change(self, slope: float, state: Any) -> tuple[float, Any]:
+    def change(self, slope: float, velocity: float, momentum: float) -> Any:  # type: ignore[override]
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
-        return super().change(slope, state)
+        return super().change(slope, velocity, momentum)
 
 
 @pytest.mark.parametrize("batch_size", [None, 2])
@@ -1119,7 +1177,7 @@ def test_an_interruption_in_the_optimizer_leaves_the_model_whole(kind: type[nn.S
     assert len(model.parameters()) == 26
     optimizer, seen = watched(kind(model, 0.2, momentum=0.9), model)
     with pytest.raises(KeyboardInterrupt):
-        nn.fit(model, X, T, epochs=9, optimizer=optimizer, batch_size=batch_size, progress=False)
+        nn.fit(model, X, T, epochs=9, optimizer=optimizer, batch_size=batch_size, backend="eager", progress=False)
     step = assert_whole(model, seen)
     assert len(seen) == 3 and (batch_size or step == 2), "nothing of the third step, all of the second"
 
@@ -1134,7 +1192,7 @@ def test_training_goes_on_from_an_interruption_as_if_there_had_been_none(kind: A
             stop()
             return nn.half_squared_error(ys, t)
 
-        nn.fit(model, X, T, epochs=epochs, loss=loss, optimizer=optimizer, progress=False)
+        nn.fit(model, X, T, epochs=epochs, loss=loss, optimizer=optimizer, backend="eager", progress=False)
 
     straight, broken = regression(), regression()
     run(straight, kind(straight, 0.05), 9, Stop(0))
@@ -1157,5 +1215,5 @@ def test_an_error_in_a_loss_of_ones_own_leaves_the_model_whole() -> None:
 
     optimizer, seen = watched(nn.SGD(model, 0.1), model)
     with pytest.raises(RuntimeError, match=r"^mine$"):
-        nn.fit(model, X, T, epochs=9, loss=loss, optimizer=optimizer, progress=False)
+        nn.fit(model, X, T, epochs=9, loss=loss, optimizer=optimizer, backend="eager", progress=False)
     assert_whole(model, seen)
