@@ -1,490 +1,355 @@
-"""One training step on stepgrad and on its peers; and what a node costs stepgrad in time and memory.
+"""stepgrad beside its peers: a training step, the main job, a big graph; and what its graphs, tapes and pictures cost.
 
-    python tests/benchmarks/peers.py                  # everything, two to three minutes
-    python tests/benchmarks/peers.py --quick          # fewer rounds, smaller graphs
-    python tests/benchmarks/peers.py --only stepgrad --only micrograd
+    python tests/benchmarks/peers.py                        # everything, five minutes
+    python tests/benchmarks/peers.py --quick                # fewer rounds, smaller graphs
+    python tests/benchmarks/peers.py --only training        # a section (--help lists them)
+    python tests/benchmarks/peers.py --only training --peers tape jax torch
+    python tests/benchmarks/peers.py --markdown             # the tables as they stand in the README
 
-A step is zero_grad, build, backward, update: the 2-16-16-1 ReLU network of micrograd's demo, hinge loss, its mean over
-100 samples in one batch. Every peer starts from the same weights and data, and the losses of the first three steps have
-to agree to 1e-9: so they provably do the same work, forward, backward and update. Peers that aren't installed are named
-and left out:
+A step is forward, gradient and SGD update of a 2-16-16-1 network with ReLU, hinge loss, its mean over 100 samples in
+one batch, in float64. All start from the same weights and data, and the losses of the first 20 steps (micrograd's: 3)
+have to agree to 1e-9: so they provably do the same work. What isn't installed is named and left out:
 
-    pip install micrograd==0.1.0    pip install numpy    pip install torch    pip install jax
+    pip install micrograd==0.1.0 casadi torch jax numpy
+    pip install "stepgrad[fast]"
 
 How it is measured, and why:
-- CPU time (time.process_time), one thread: what other programs do meanwhile shouldn't count.
-- A process for each engine, or one pays for collecting another's garbage. Python's collector is left as it ships.
-- The processes take turns, round after round, and ratios are taken within a round: when a machine slows down for a
-  while, it slows all of them. What is reported is the median over the rounds.
-- ns/node and bytes/node are per node of an engine's own graph, leaves included. For the same step the graphs differ: a
-  neuron's sum is one Σ in stepgrad, and constants are no nodes; micrograd has a ladder of +, and constants are nodes.
+- CPU time of all threads together, on one thread: what other programs do meanwhile shouldn't count. Whoever uses more
+  CPU time than the clock on the wall shows is named under the table.
+- A process for each peer, or one pays for collecting another's garbage. Python's collector is left as it ships.
+- The processes take turns of some tenths of a second, round after round, and ratios are taken within a round. What
+  stands in the tables is the median over the rounds and, in parentheses, their range.
+- A step of fit is the difference of a fit of many epochs and a fit of one, over the number of steps: so what a fit does
+  before its first step is apart, in a line of its own. Every peer at its best; beside it, where that differs, as usual.
+- A node is one of a peer's own graph, leaves included. For the same step the graphs differ: a neuron's sum is one Σ in
+  stepgrad, and constants are no nodes; micrograd has a ladder of +, and constants are nodes; CasADi's are the
+  instructions of E. stepgrad's rows all count the nodes of the one graph of all samples.
+- Memory is the most that the process had, libraries included; bytes/node are what the graph (the tape's program) holds.
 
-To add an engine is to add a row to ENGINES.
+The sections are here; next: training.py, the table of peers; timing.py, how the processes take turns.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
-import json
-import os
 import platform
-import random
-import resource
-import subprocess
 import sys
-import time
-import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
-ROOT = Path(__file__).resolve().parents[2]
-SIZES = (2, 16, 16, 1)
-SAMPLES = 100
-RATE = 0.05
-CHECKED = 3  # steps whose losses are compared
-ONE_THREAD = {
-    **dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"], "1"),
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "JAX_PLATFORMS": "cpu",
-}
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a file, from anywhere
 
+from tests.benchmarks import eager, tapes, training
+from tests.benchmarks.tables import Table, short, spread
+from tests.benchmarks.timing import Result, Worker, WorkerError, once, results
+from tests.benchmarks.training import PEERS
 
-class Problem(NamedTuple):
-    """What every engine starts from: a neuron is its weights and its bias."""
+Options: TypeAlias = argparse.Namespace
+Blocks: TypeAlias = Iterator[Table | str]
+Comparison: TypeAlias = dict[str, tuple[Result, list[Result]]]  # of each peer: its facts, and what each round found
 
-    layers: list[list[tuple[list[float], float]]]
-    X: list[list[float]]
-    Y: list[float]  # ±1
-
-
-class Training(NamedTuple):
-    """An engine, ready to train: step() gives the loss, and its node, which holds the graph (None where hidden)."""
-
-    step: Callable[[], tuple[float, Any]]
-    count_nodes: Callable[[Any], int] | None = None
-
-
-def problem() -> Problem:
-    """Random weights, and points whose class is the sign of x1 * x2: the same on every machine."""
-    rng = random.Random(0)
-
-    def uniform(n: int) -> list[float]:
-        return [rng.uniform(-1, 1) for _ in range(n)]
-
-    layers = [
-        [(uniform(inputs), rng.uniform(-0.1, 0.1)) for _ in range(outputs)] for inputs, outputs in pairwise(SIZES)
-    ]
-    X = [uniform(SIZES[0]) for _ in range(SAMPLES)]
-    return Problem(layers, X, [1.0 if x1 * x2 > 0 else -1.0 for x1, x2 in X])
-
-
-# -- the engines
-
-
-def stepgrad(given: Problem) -> Training:
-    from engine import Value, relu, topological_order, total
-
-    *hidden, [output] = [[([Value(w) for w in ws], Value(b)) for ws, b in layer] for layer in given.layers]
-    parameters: list[Any] = [p for layer in [*hidden, [output]] for ws, b in layer for p in [*ws, b]]
-
-    def neuron(ws: list[Value], b: Value, xs: list[Any]) -> Any:
-        return total([*[w * x for w, x in zip(ws, xs, strict=True)], b])
-
-    def score(xs: list[Any]) -> Any:
-        for layer in hidden:
-            xs = [relu(neuron(ws, b, xs)) for ws, b in layer]
-        return neuron(*output, xs)
-
-    def step() -> tuple[float, Any]:
-        for p in parameters:
-            p.grad = None
-        losses = [relu(1 + -y * score(x)) for x, y in zip(given.X, given.Y, strict=True)]
-        E = total(losses) * (1 / len(losses))
-        E.backward()
-        for p in parameters:
-            p.data -= RATE * p.grad
-        return E.data, E
-
-    return Training(step, lambda E: len(topological_order(E)))
-
-
-def micrograd(given: Problem) -> Training:
-    from micrograd.engine import Value
-    from micrograd.nn import MLP
-
-    model = MLP(SIZES[0], list(SIZES[1:]))
-    numbers = [number for layer in given.layers for ws, b in layer for number in [*ws, b]]
-    for p, number in zip(model.parameters(), numbers, strict=True):
-        p.data = number
-
-    def step() -> tuple[float, Any]:
-        model.zero_grad()
-        scores = [model(list(map(Value, x))) for x in given.X]
-        losses = [(1 + -y * score).relu() for score, y in zip(scores, given.Y, strict=True)]
-        E = sum(losses) * (1 / len(losses))
-        E.backward()
-        for p in model.parameters():
-            p.data -= RATE * p.grad
-        return E.data, E
-
-    def count_nodes(E: Any) -> int:
-        seen, stack = {E}, [E]
-        while stack:
-            new = stack.pop()._prev - seen
-            seen |= new
-            stack += new
-        return len(seen)
-
-    return Training(step, count_nodes)
-
-
-def pytorch(given: Problem) -> Training:
-    import torch
-
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    modules: list[Any] = []
-    for layer in given.layers:
-        linear = torch.nn.Linear(len(layer[0][0]), len(layer))
-        linear.weight.data = torch.tensor([ws for ws, _ in layer])
-        linear.bias.data = torch.tensor([b for _, b in layer])
-        modules += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*modules[:-1])
-    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
-    X, Y = torch.tensor(given.X), torch.tensor(given.Y)
-
-    def step() -> tuple[float, Any]:
-        optimizer.zero_grad()
-        E: Any = torch.relu(1 - Y * model(X).squeeze(1)).mean()
-        E.backward()
-        optimizer.step()
-        return E.item(), None
-
-    return Training(step)
-
-
-def jax_jit(given: Problem) -> Training:
-    import jax
-    import jax.numpy as jnp
-
-    jax.config.update("jax_enable_x64", True)
-    X, Y = jnp.array(given.X), jnp.array(given.Y)
-    parameters: Any = [(jnp.array([ws for ws, _ in layer]), jnp.array([b for _, b in layer])) for layer in given.layers]
-
-    def loss(parameters: Any) -> Any:
-        *hidden, (W, b) = parameters
-        A = X
-        for V, c in hidden:
-            A = jax.nn.relu(A @ V.T + c)
-        return jax.nn.relu(1 - Y * (A @ W.T + b)[:, 0]).mean()
-
-    def update(parameters: Any) -> Any:
-        E, slopes = jax.value_and_grad(loss)(parameters)
-        return E, jax.tree_util.tree_map(lambda p, slope: p - RATE * slope, parameters, slopes)
-
-    compiled = jax.jit(update)
-
-    def step() -> tuple[float, Any]:
-        nonlocal parameters
-        E, parameters = jax.block_until_ready(compiled(parameters))
-        return E.item(), None
-
-    return Training(step)
-
-
-def numpy_by_hand(given: Problem) -> Training:
-    import numpy as np
-
-    X, Y = np.array(given.X), np.array(given.Y)
-    layers = [(np.array([ws for ws, _ in layer]), np.array([b for _, b in layer])) for layer in given.layers]
-
-    def step() -> tuple[float, Any]:
-        inputs = [X]
-        for W, b in layers:
-            inputs.append(np.maximum(inputs[-1] @ W.T + b, 0))
-        inputs.pop()
-        W, b = layers[-1]  # linear
-        margins = 1 - Y * (inputs[-1] @ W.T + b)[:, 0]
-        delta = (-Y * (margins > 0) / len(Y))[:, None]  # ∂E/∂(a layer's sums)
-        for (W, b), A in zip(reversed(layers), reversed(inputs), strict=True):
-            slopes = delta.T @ A, delta.sum(axis=0)
-            delta = delta @ W * (A > 0)
-            W -= RATE * slopes[0]
-            b -= RATE * slopes[1]
-        return float(np.maximum(margins, 0).mean()), None
-
-    return Training(step)
-
-
-class Engine(NamedTuple):
-    """A row of the table: what it needs, how to get that, and how it is made ready."""
-
-    module: str
-    install: str
-    prepare: Callable[[Problem], Training]
-
-
-ENGINES = {
-    "stepgrad": Engine("engine", "pip install stepgrad", stepgrad),
-    "micrograd": Engine("micrograd", "pip install micrograd==0.1.0", micrograd),
-    "PyTorch eager": Engine("torch", "pip install torch", pytorch),
-    "JAX jit": Engine("jax", "pip install jax", jax_jit),
-    "NumPy by hand": Engine("numpy", "pip install numpy", numpy_by_hand),
-}
-
-
-# -- what a worker measures, in a process of its own
-
-
-def time_steps(name: str, steps: int) -> dict[str, Any]:
-    """CPU seconds of each step, at least so many and for at least 0.5 s, after one (first of all, it may compile)."""
-    step, count_nodes = ENGINES[name].prepare(problem())
-    loss, graph = step()
-    nodes = count_nodes(graph) if count_nodes else None
-    del graph
-    losses, seconds = [loss], list[float]()
-    while len(seconds) < steps or sum(seconds) < 0.5:
-        start = time.process_time()
-        loss = step()[0]  # the graph is let go of here: freeing it is part of a step
-        seconds.append(time.process_time() - start)
-        losses.append(loss)
-    return {"seconds": seconds, "losses": losses[:CHECKED], "nodes": nodes}
-
-
-def graph_memory(name: str) -> dict[str, Any]:
-    """Bytes that are held after a step by its graph."""
-    step, count_nodes = ENGINES[name].prepare(problem())
-    assert count_nodes, f"{name} has no nodes to count"
-    step()
-    gc.collect()
-    tracemalloc.start()
-    _, graph = step()
-    gc.collect()
-    held = tracemalloc.get_traced_memory()[0]
-    return {"bytes": held, "nodes": count_nodes(graph)}
-
-
-def chain(size: int) -> Any:
-    """1 - z over and over, as z * -1 + 1: numbers and gradients neither grow nor vanish."""
-    from engine import Value
-
-    z: Any = Value(0.25)
-    for _ in range(size // 2):
-        z = z * -1.0 + 1.0
-    return z
-
-
-def sum_of_products(size: int) -> Any:
-    from engine import Value, total
-
-    return total([Value(0.5) * 0.25 for _ in range(size)])
-
-
-SHAPES: dict[str, tuple[Callable[[int], Any], list[int]]] = {
-    "chain of {:,} nodes": (chain, [10**4, 10**5, 10**6]),
-    "Σ over {:,} products": (sum_of_products, [10**3, 10**4, 10**5]),
-}
-
-
-def growth(shape: str, size: int) -> dict[str, Any]:
-    """A graph of this size: CPU seconds to build it and run backward, and to free it; bytes held; nodes never freed."""
-    from engine import Value, topological_order
-
-    build, _ = SHAPES[shape]
-    used, freed = [], []
-    for _ in range(max(3, 10**5 // size)):
-        start = time.process_time()
-        E = build(size)
-        E.backward()
-        done = time.process_time()
-        del E
-        used.append(done - start)
-        freed.append(time.process_time() - done)
-    gc.disable()  # reference counting alone has to free it
-    tracemalloc.start()
-    E = build(size)
-    E.backward()
-    held = tracemalloc.get_traced_memory()[0]
-    nodes = len(topological_order(E))
-    del E
-    left = sum(type(thing) is Value for thing in gc.get_objects())
-    return {"used": median(used), "freed": median(freed), "held": held, "left": left, "nodes": nodes}
-
-
-def stepping(size: int) -> dict[str, Any]:
-    """CPU seconds of E.backward() and of Stepper(E) on the same chain, in turns, and of a step forward and back."""
-    from engine import Stepper
-
-    E = chain(size)
-    pairs, move = [], 0.0
-    for _ in range(5):
-        start = time.process_time()
-        E.backward()
-        middle = time.process_time()
-        stepper = Stepper(E)
-        made = time.process_time()
-        pairs.append((made - middle) / (middle - start))
-        for _ in range(1000):
-            stepper.step().back()
-        move = (time.process_time() - made) / 2000
-        stepper.restore()
-    return {"ratio": median(pairs), "move": move}
-
-
-WORKERS: dict[str, Callable[..., dict[str, Any]]] = {
-    worker.__name__: worker for worker in (time_steps, graph_memory, growth, stepping)
-}
-
-
-def in_process(worker: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    """The worker's measurements, from a new Python."""
-    command = [sys.executable, __file__, "--worker", json.dumps([worker.__name__, *arguments])]
-    answer = subprocess.run(command, cwd=ROOT, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, check=True)
-    result: dict[str, Any] = json.loads(answer.stdout)
-    return result
-
-
-# -- what is printed
-
-
-def aligned(rows: Iterable[Iterable[str]]) -> str:
-    """A table: first column to the left, the others to the right."""
-    columns = list(zip(*rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    padded = [
-        [cell.rjust(width) if i else cell.ljust(width) for cell in column]
-        for i, (column, width) in enumerate(zip(columns, widths, strict=True))
-    ]
-    return "\n".join(map("   ".join, zip(*padded, strict=True)))
-
-
-def per_node(amount: float, nodes: int | None) -> str:
-    return f"{amount / nodes:,.0f}" if nodes else "-"
-
-
-def ratio(rounds: list[dict[str, dict[str, Any]]], over: str, under: str) -> list[float]:
-    """How many times as long `over` took as `under`, round by round."""
-    return [median(turn[over]["seconds"]) / median(turn[under]["seconds"]) for turn in rounds]
+TRAINING_TURN, EPOCHS, EAGER_EPOCHS = 0.2, 1000, 3
 
 
 def title(name: str) -> str:
+    """The peer with its version, where it has one."""
+    peer = PEERS[name]
+    package, comma, way = peer.name.partition(", ")
     try:
-        return f"{name} {version(ENGINES[name].module)}"
+        return f"{package} {version(peer.modules[0])}{comma}{way}"
     except PackageNotFoundError:
-        return name
+        return peer.name
 
 
-def steps_section(names: list[str], rounds: int, steps: int) -> list[str]:
-    """Prints the table of peers; gives the names of those whose nodes can be counted."""
-    turns = [{name: in_process(time_steps, name, steps) for name in names} for _ in range(rounds)]
-    expected = turns[0][names[0]]["losses"]
-    for turn in turns:
-        for name, result in turn.items():
-            same = all(abs(a - b) <= 1e-9 for a, b in zip(result["losses"], expected, strict=True))
-            assert same, f"{name} does other work: its losses are {result['losses']}, those of {names[0]} {expected}"
-    rows = [["one training step", "median ms", "min ms", "nodes", "ns/node", "x stepgrad's time"]]
-    for name in names:
-        best = [1000 * s for turn in turns for s in turn[name]["seconds"]]
-        middle = median(1000 * median(turn[name]["seconds"]) for turn in turns)
-        nodes = turns[0][name]["nodes"]
-        times = median(ratio(turns, name, "stepgrad")) if "stepgrad" in names else None
+def missing(modules: tuple[str, ...]) -> list[str]:
+    return [module for module in modules if not find_spec(module)]
+
+
+def compare(names: list[str], start: Callable[[str], Worker], rounds: int) -> Iterator[str | Comparison]:
+    """A line for each peer that is left out, and at last what the others found, in turns."""
+    facts: dict[str, Result] = {}
+    workers: dict[str, Worker] = {}
+    try:
+        for name in names:
+            if lacking := missing(PEERS[name].modules):
+                yield f"{PEERS[name].name} is left out: {', '.join(lacking)} isn't installed: {PEERS[name].install}"
+                continue
+            workers[name] = start(name)
+            try:
+                facts[name] = next(workers[name])
+            except WorkerError as error:
+                workers.pop(name).close()
+                yield f"{PEERS[name].name} is left out: {error}"
+        turns = [{name: next(worker) for name, worker in workers.items()} for _ in range(rounds)]
+    finally:
+        for worker in workers.values():
+            worker.close()
+    yield {name: (facts[name], [turn[name] for turn in turns]) for name in workers}
+
+
+def ratios(found: Comparison, over: str, under: str) -> list[float]:
+    """How many times as long `over` took as `under`, round by round."""
+    return [a["cpu"] / b["cpu"] for a, b in zip(found[over][1], found[under][1], strict=True)]
+
+
+def check_losses(found: Comparison, reference: str) -> str:
+    """Raises AssertionError if a peer's losses aren't those of the reference; a line that says they are."""
+    expected = found[reference][0]["losses"]
+    for name, (facts, _) in found.items():
+        same = all(abs(a - b) <= 1e-9 for a, b in zip(facts["losses"], expected, strict=False))
+        assert same, f"{name} does other work: its losses are {facts['losses']}, those of {reference} {expected}"
+    return f"losses equal to 1e-9 in all: {', '.join(f'{loss:.9f}' for loss in expected[:3])}, …"
+
+
+def threads_line(found: Comparison) -> Iterator[str]:
+    for name, (_, turns) in found.items():
+        if (threads := median(turn["threads"] for turn in turns)) > 1.05:
+            yield f"{PEERS[name].name} isn't on one thread: {threads:.2f} s of CPU time a second"
+
+
+# -- the sections
+
+
+def training_section(options: Options) -> Blocks:
+    """The table of peers."""
+    *left_out, found = compare(
+        options.peers,
+        lambda name: Worker(training.training_steps, name, "hinge_job", options.turn),
+        options.rounds,
+    )
+    assert isinstance(found, dict)
+    if found:
+        reference = next(iter(found))
+        same = check_losses(found, reference)
+        base: float | None = None
+        rows = []
+        for name, (facts, turns) in found.items():
+            times = [1e6 * turn["cpu"] for turn in turns]
+            nodes = facts["nodes"]
+            each = 1000 * median(times) / nodes if nodes else None
+            base = base or each
+            rows.append(
+                [
+                    title(name),
+                    spread(times),
+                    spread(ratios(found, name, reference)),
+                    f"{nodes:,}" if nodes else "–",
+                    short(each),
+                    short(each / base if each and base else None),
+                    short(bytes_per_node(name)),
+                    short(max(turn["peak"] for turn in turns) / 1e6),
+                ]
+            )
+        first = f"× {PEERS[reference].name}"
+        yield Table(["one training step", "µs", first, "nodes", "ns/node", "× per node", "bytes/node", "MB"], rows)
+        yield same
+        if {"graph", "micrograd"} <= set(found):
+            yield f"an eager graph here is {spread(ratios(found, 'micrograd', 'graph'))} times as fast as micrograd's"
+        for name, (_, turns) in found.items():
+            if PEERS[name].set_up:
+                besides = spread([1e3 * turn["besides"] for turn in turns])
+                yield f"{PEERS[name].name}: each call takes {besides} ms besides its steps"
+        yield from threads_line(found)
+    yield from map(str, left_out)
+
+
+def bytes_per_node(name: str) -> float | None:
+    """What a node of a peer's graph holds; None where that can't be seen."""
+    if name == "tape":
+        costs = once(tapes.tape_costs, 0)
+        return float(costs["program"] / costs["nodes"])
+    if name not in ("graph", "micrograd"):
+        return None
+    weighed = once(training.graph_memory, name)
+    return float(weighed["bytes"] / weighed["nodes"])
+
+
+def main_job_section(options: Options) -> Blocks:
+    """1,000 epochs of the 10-8-1 network on the diabetes study."""
+    epochs = dict.fromkeys(options.peers, EPOCHS) | {"eager": EAGER_EPOCHS, "graph": EAGER_EPOCHS}
+    names = [name for name in ("tape", "eager", "torch", "torch-usual", "jax", "scan") if name in options.peers]
+    *left_out, found = compare(
+        names, lambda name: Worker(training.whole_training, name, "diabetes_job", epochs[name]), options.rounds
+    )
+    assert isinstance(found, dict)
+    for name, (_, turns) in found.items():
+        for turn in turns:
+            turn["cpu"] *= EPOCHS / epochs[name]
+    if found:
+        reference = next(iter(found))
+        same = check_losses(found, reference)
+        rows = [
+            [title(name), spread([turn["cpu"] for turn in turns]), spread(ratios(found, name, reference))]
+            for name, (_, turns) in found.items()
+        ]
+        yield Table([f"{EPOCHS:,} epochs of 10-8-1 tanh, 442 samples", "s", f"× {PEERS[reference].name}"], rows)
+        yield same
+        if "eager" in found:
+            yield f"eager: {EAGER_EPOCHS} epochs, times {EPOCHS / EAGER_EPOCHS:.0f}"
+        yield from threads_line(found)
+    yield from map(str, left_out)
+
+
+def flat_section(options: Options) -> Blocks:
+    """The graph of all samples, flat: value and gradient."""
+    names = [name for name in tapes.REPLAYS if name in options.peers]
+    *left_out, found = compare(names, lambda name: Worker(tapes.flat_replay, name, options.turn), options.rounds)
+    assert isinstance(found, dict)
+    if found:
+        reference = next(iter(found))
+        rows = []
+        for name, (facts, turns) in found.items():
+            times = [1e6 * turn["cpu"] for turn in turns]
+            each = [1000 * time / facts["operations"] for time in times]
+            way = "stepgrad, Tape(E)" if name == "tape" else title(name)
+            cells = [spread(times), f"{facts['operations']:,}", spread(each), spread(ratios(found, name, reference))]
+            rows.append([way, *cells])
+        yield Table(["value and gradient of one big graph", "µs", "operations", "ns each", "× the first"], rows)
+        yield "operations: leaves and scalar operations of E; a Σ of n is n - 1 additions"
+    yield from map(str, left_out)
+
+
+def tapes_section(options: Options) -> Blocks:
+    """Making a tape, and linear growth."""
+    if lacking := missing(PEERS["tape"].modules):
+        yield f"the costs of a tape are left out: {', '.join(lacking)} isn't installed: {training.FAST}"
+        return
+    rows = []
+    for size in [0, 10**4, 10**5, *([] if options.quick else [10**6]), *([10**7] if options.large else [])]:
+        costs = once(tapes.tape_costs, size)
+        nodes = costs["nodes"]
         rows.append(
             [
-                title(name),
-                f"{middle:,.3f}",
-                f"{min(best):,.3f}",
-                f"{nodes:,}" if nodes else "-",
-                per_node(1e6 * middle, nodes),
-                f"{times:.4f}" if times else "-",
+                f"chain of {size:,}" if size else "all samples in one graph",
+                f"{nodes:,}",
+                short(costs["ratio"]),
+                short(1e9 * costs["made"] / nodes),
+                short(1e9 * costs["replayed"] / nodes),
+                short(costs["program"] / nodes),
+                short(costs["held"] / nodes),
             ]
         )
-    print(aligned(rows))
-    print(f"losses of the first {CHECKED} steps, equal to 1e-9 in all: {', '.join(f'{loss:.9f}' for loss in expected)}")
-    if {"stepgrad", "micrograd"} <= set(names):
-        faster = ratio(turns, "micrograd", "stepgrad")
-        print(f"stepgrad is {median(faster):.1f} times faster than micrograd", end=" ")
-        print(f"(median of {rounds} rounds, {min(faster):.1f} to {max(faster):.1f})")
-    return [name for name in names if turns[0][name]["nodes"]]
+    head = ["Tape(E)", "nodes", "÷ E.backward()", "ns/node to make", "to replay", "bytes/node", "with work space"]
+    yield Table(head, rows)
 
 
-def memory_section(names: list[str]) -> None:
-    rows = [["memory of that step's graph, after backward", "nodes", "MB", "bytes/node"]]
-    for name in names:
-        found = in_process(graph_memory, name)
-        held, nodes = found["bytes"], found["nodes"]
-        rows.append([title(name), f"{nodes:,}", f"{held / 1e6:.1f}", per_node(held, nodes)])
-    print("\n" + aligned(rows))
+def first_call_section(options: Options) -> Blocks:
+    """The first fit of a new Python: with an empty cache folder, then with what that left."""
+    if lacking := missing(PEERS["tape"].modules):
+        yield f"the first call of a tape is left out: {', '.join(lacking)} isn't installed: {training.FAST}"
+        return
+    rows, numba = [], []
+    for job, shape in {"hinge_job": "2-16-16-1 ReLU, hinge", "diabetes_job": "10-8-1 tanh, squared error"}.items():
+        with TemporaryDirectory() as cache:
+            first = once(tapes.first_fit, job, XDG_CACHE_HOME=cache)
+            assert any(Path(cache).iterdir()), "nothing was cached in the folder that XDG_CACHE_HOME names"
+            later = [once(tapes.first_fit, job, XDG_CACHE_HOME=cache) for _ in range(options.rounds)]
+        numba += [found["numba"] for found in later]
+        rows.append([shape, short(first["cpu"]), spread([found["cpu"] for found in later])])
+    yield Table(["first fit of a new Python, one epoch", "s, no cache", "s, cached"], rows)
+    yield f"importing NumPy and Numba is apart: {spread(numba)} s"
 
 
-def growth_section(largest: int) -> None:
-    rows = [["stepgrad on graphs that grow", "nodes", "ns/node to build + backward", "to free", "bytes/node", "left"]]
-    for shape, (_, sizes) in SHAPES.items():
+def drawing_section(options: Options) -> Blocks:
+    """draw(E).svg() of networks."""
+    if lacking := missing(("engine.drawing", "graphviz")):
+        yield f"drawings are left out: {', '.join(lacking)} isn't installed: pip install stepgrad"
+        return
+    rows = []
+    for nodes in eager.NETWORKS:
+        _, *drawn = results(eager.drawing, nodes, count=1 + options.rounds)  # the first one imports
+        rows.append([f"{nodes} nodes", *(spread([found[key] for found in drawn]) for key in ("wall", "cpu"))])
+    yield Table(["draw(E).svg()", "s on the wall", "s of CPU, dot's too"], rows)
+
+
+def growth_section(options: Options) -> Blocks:
+    """Eager graphs of growing size."""
+    rows = []
+    for shape, (_, sizes) in eager.SHAPES.items():
         for size in sizes:
-            if size <= largest:
-                found = in_process(growth, shape, size)
-                nodes = found["nodes"]
-                rows.append(
-                    [
-                        shape.format(size),
-                        f"{nodes:,}",
-                        per_node(1e9 * found["used"], nodes),
-                        per_node(1e9 * found["freed"], nodes),
-                        per_node(found["held"], nodes),
-                        f"{found['left']:,}",
-                    ]
-                )
-    print("\n" + aligned(rows))
-    print("left: nodes alive once the graph is dropped, with Python's garbage collector off")
+            if size <= (10**5 if options.quick else 10**6):
+                found = once(eager.growth, shape, size)
+                each = [found[key] / found["nodes"] for key in ("used", "freed", "held")]
+                used, freed, held = 1e9 * each[0], 1e9 * each[1], each[2]
+                cells = [short(used), short(freed), short(held), f"{found['left']:,}"]
+                rows.append([shape.format(size), f"{found['nodes']:,}", *cells])
+    head = ["eager graphs that grow", "nodes", "ns/node to build + backward", "to free", "bytes/node", "left"]
+    yield Table(head, rows)
+    yield "left: nodes alive once the graph is dropped, with Python's garbage collector off"
 
 
-def import_section(pairs: int) -> None:
-    def seconds(code: str) -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def stepper_section(options: Options) -> Blocks:
+    found = once(eager.stepping, 10**5)
+    took = f"{found['ratio']:.1f} times E.backward(); a move {1e6 * found['move']:.1f} µs"
+    yield f"Stepper of a chain of {10**5:,} nodes: {took}"
 
-    seconds("import engine")  # writes the bytecode
-    extra = [1000 * (seconds("import engine") - seconds("pass")) for _ in range(pairs)]
-    print(f"\nimport engine: {median(extra):.1f} ms on top of bare Python (median of {pairs} pairs)")
+
+def import_section(options: Options) -> Blocks:
+    extra = [1000 * found["cpu"] for found in results(eager.importing, count=5 if options.quick else 15)]
+    yield f"import engine: {spread(extra)} ms on top of bare Python"
+
+
+SECTIONS: dict[str, Callable[[Options], Blocks]] = {
+    "training": training_section,
+    "main-job": main_job_section,
+    "flat": flat_section,
+    "tapes": tapes_section,
+    "first-call": first_call_section,
+    "growth": growth_section,
+    "drawing": drawing_section,
+    "stepper": stepper_section,
+    "import": import_section,
+}
+
+
+def machine() -> str:
+    """The processor, the system, Python, and the day."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    processor = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
+    return f"{date.today()}, {processor}, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def arguments() -> Options:
+    parser = argparse.ArgumentParser(description="stepgrad beside its peers.")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--rounds", type=int, help="turns of each peer (default 9; quick 3)")
+    parser.add_argument("--turn", type=float, default=0.2, help="seconds of a turn, about (default 0.2)")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, no graph of a million nodes")
+    parser.add_argument("--large", action="store_true", help="a tape of ten million nodes too: minutes, and 3 GB")
+    parser.add_argument("--markdown", action="store_true", help="tables as Markdown")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (3 if options.quick else 9)
+    options.peers = [name for name in PEERS if not options.peers or name in options.peers]
+    return options
+
+
+def show(block: Table | str, markdown: bool) -> None:
+    text = block if isinstance(block, str) else block.markdown() if markdown else block.text()
+    print(text + ("\n" if markdown else ""), flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="One training step on stepgrad and on its peers.")
-    parser.add_argument("--rounds", type=int, help="processes per engine, taking turns (default 5; quick 2)")
-    parser.add_argument("--steps", type=int, help="timed steps in each, at least (default 3; quick 2)")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, no graph of a million nodes")
-    parser.add_argument("--only", action="append", choices=ENGINES, metavar="NAME", help=f"of {', '.join(ENGINES)}")
-    options = parser.parse_args()
-
-    wanted = [name for name in ENGINES if not options.only or name in options.only]
-    names = [name for name in wanted if find_spec(ENGINES[name].module)]
-    print(f"CPU time, one thread; Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
-    rounds, steps, largest, pairs = (2, 2, 10**5, 5) if options.quick else (5, 3, 10**6, 15)
-    counted = steps_section(names, options.rounds or rounds, options.steps or steps) if names else []
-    for name in wanted:
-        if name not in names:
-            print(f"{name} isn't installed: {ENGINES[name].install}")
-    if counted:
-        memory_section(counted)
-    if "stepgrad" in names:
-        growth_section(largest)
-        found = in_process(stepping, 10**5)
-        took = f"{found['ratio']:.1f} times E.backward(); a move {1e6 * found['move']:.1f} µs"
-        print(f"\nStepper of a chain of {10**5:,} nodes: {took}")
-        import_section(pairs)
+    options = arguments()
+    show(f"{machine()}; CPU time, one thread, float64; median (range) of {options.rounds} rounds", options.markdown)
+    for name, section in SECTIONS.items():
+        if not options.only or name in options.only:
+            print(end="" if options.markdown else "\n")
+            try:
+                for block in section(options):
+                    show(block, options.markdown)
+            except WorkerError as error:
+                show(f"{name} is left out: {error}", options.markdown)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-    if sys.argv[1:2] == ["--worker"]:
-        task, *given = json.loads(sys.argv[2])
-        print(json.dumps(WORKERS[task](*given)))
-    else:
-        main()
+    main()

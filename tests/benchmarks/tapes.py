@@ -1,0 +1,154 @@
+"""What a tape costs: the replay of a big graph beside CasADi's, making one, its memory, and the first call of all."""
+
+from __future__ import annotations
+
+import gc
+import operator
+import tracemalloc
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any, TypeAlias
+
+from tests.benchmarks.eager import chain
+from tests.benchmarks.jobs import JOBS, hinge_job
+from tests.benchmarks.ours import error_graph, stepgrad_model
+from tests.benchmarks.timing import Result, clock, time_steps
+
+Replay: TypeAlias = Callable[[], tuple[float, Any]]  # E, and ∂E/∂leaf for the leaves in topological order
+
+
+def leaves(E: Any) -> list[Any]:
+    from engine import topological_order
+
+    return [node for node in topological_order(E) if node.rule is None]
+
+
+def tape_replay(E: Any) -> Replay:
+    from engine.tape import Tape
+
+    tape = Tape(E)
+    if [id(p) for p in tape.parameters] == [id(leaf) for leaf in leaves(E)]:
+        return tape.value_and_gradient
+    place = {p: i for i, p in enumerate(tape.parameters)}
+    order = [place[leaf] for leaf in leaves(E)]
+
+    def replay() -> tuple[float, Any]:
+        value, gradient = tape.value_and_gradient()
+        return value, gradient[order]
+
+    return replay
+
+
+def casadi_replay(E: Any) -> Replay:
+    """The recorded graph, node by node as SX; its value and gradient run by CasADi's virtual machine on our buffers."""
+    import casadi as ca
+    import numpy as np
+
+    from engine import Value, topological_order
+
+    operations: dict[str, Callable[..., Any]] = {
+        "add": operator.add,
+        "sub": operator.sub,
+        "mul": operator.mul,
+        "neg": operator.neg,
+        "relu": lambda x: ca.fmax(x, 0),
+        "total": lambda *xs: sum(xs[1:], xs[0]),
+    }
+    symbol: dict[Any, Any] = {leaf: ca.SX.sym(f"x{i}") for i, leaf in enumerate(leaves(E))}
+    x = ca.vertcat(*symbol.values())
+    for node in topological_order(E):
+        if node.rule is not None:
+            operands = [symbol[input] if isinstance(input, Value) else input for input in node.inputs]
+            symbol[node] = operations[node.rule.name](*operands)
+    function = ca.Function("E", [x], [symbol[E], ca.gradient(symbol[E], x)])
+    numbers: Any = np.array([leaf.data for leaf in leaves(E)])
+    value: Any = np.zeros(1)
+    gradient: Any = np.zeros_like(numbers)
+    buffer, evaluate = function.buffer()
+    buffer.set_arg(0, memoryview(numbers))
+    buffer.set_res(0, memoryview(value))
+    buffer.set_res(1, memoryview(gradient))
+
+    def replay(_: Any = (function, buffer, numbers)) -> tuple[float, Any]:  # evaluate alone keeps none of them alive
+        evaluate()
+        return value[0], gradient
+
+    return replay
+
+
+REPLAYS = {"tape": tape_replay, "casadi": casadi_replay}
+
+
+def scalar_operations(E: Any) -> int:
+    """Nodes, where a Σ of n counts as the n - 1 additions it stands for: the measure that other engines share."""
+    from engine import topological_order
+
+    return sum(len(node.inputs) - 1 if node.op == "total" else 1 for node in topological_order(E))
+
+
+def flat_replay(name: str, turn: float) -> Iterator[Result]:
+    """All samples in one graph: first its nodes, its numbers checked against eager; then a replay, turn after turn."""
+    job = hinge_job()
+    E = error_graph(stepgrad_model(job), job)
+    replay = REPLAYS[name](E)
+    value, gradient = replay()
+    E.zero_grad()
+    E.backward()
+    expected = [E.data, *(leaf.grad for leaf in leaves(E))]
+    for number, true in zip([value, *gradient], expected, strict=True):
+        assert abs(number - true) <= 1e-9, f"{name} replays the graph to {number}, where eager has {true}"
+    yield {"operations": scalar_operations(E)}
+    yield from time_steps(lambda times: [replay() for _ in range(times)], turn, set_up=False)
+
+
+def tape_costs(size: int) -> Iterator[Result]:
+    """Tape(E) of a chain (size 0: of all samples in one graph): CPU seconds beside E.backward()'s; a replay; bytes."""
+    from engine import topological_order
+    from engine.tape import Tape
+
+    job = hinge_job()
+    E = chain(size) if size else error_graph(stepgrad_model(job), job)
+    Tape(E).value_and_gradient()  # compiles
+    pairs, made, replayed = [], [], []
+    for _ in range(1 if size > 10**6 else 3):
+        backward = clock(E.backward)["cpu"]
+        made.append(clock(Tape, E)["cpu"])
+        pairs.append(made[-1] / backward)
+    tape = Tape(E)
+    tape.value_and_gradient()
+    replayed = [clock(tape.value_and_gradient)["cpu"] for _ in range(5)]
+    del tape
+    gc.collect()
+    tracemalloc.start()
+    tape = Tape(E)
+    gc.collect()
+    program = tracemalloc.get_traced_memory()[0]
+    tape.value_and_gradient()
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    yield {
+        "nodes": len(topological_order(E)),
+        "ratio": median(pairs),
+        "made": median(made),
+        "replayed": median(replayed),
+        "program": program,
+        "held": held,
+    }
+
+
+def first_fit(job: str) -> Iterator[Result]:
+    """CPU seconds of importing NumPy and Numba, and then of importing stepgrad and one epoch of fit, model and all."""
+
+    def import_numba() -> None:
+        import numba  # noqa: F401
+        import numpy  # noqa: F401
+
+    def fit() -> None:
+        import nn
+
+        model = stepgrad_model(given)
+        nn.fit(model, given.X, given.T, epochs=1, loss=given.loss, backend="tape", progress=False)
+
+    imported = clock(import_numba)
+    given = JOBS[job]()
+    yield {"numba": imported["cpu"], **clock(fit)}
