@@ -104,7 +104,7 @@ TABLE = [
     Rule("step",  "step(x)",        "1 if x > 0 else 0",                        "0"),
     Rule("sign",  "sign(x)",        "1 if x > 0 else -1 if x < 0 else 0",       "0"),
     Rule("greater", "greater(x, y)", "1 if x > y else 0.5 if x == y else 0",    "0", "0"),
-    Rule("sech",  "sech(x)",        "2 * exp(-abs(x)) / (1 + exp(-2 * abs(x)))", "-z * tanh(x)"),
+    Rule("sech",  "sech(x)",        "2 * exp(-abs(x)) / (1 + exp(-abs(x))**2)", "-z * tanh(x)"),
     Rule("circ",  "circ(x)",        "sqrt((1 - x) * (1 + x))",                  "-x / z",     domain="-1 <= x <= 1"),
     Rule("gauss", "gauss(x)",       "exp(-x**2)",                               "-2 * (x * z)"),
     # x / hypot(x, y), the cosine of an angle; x / z in hypot's row would cancel in second derivatives
