@@ -190,14 +190,22 @@ def replay(E: Value, changes: Mapping[Value, Value | float]) -> Value:
     for node in changes:
         if node not in nodes:
             raise ValueError(f"replay was given {node!r}, which is not in the graph of {E!r}")
-    copies: dict[Value, Value] = {}
-    for node in order:
-        if node in changes:
-            given = changes[node]
-            copies[node] = given if type(given) is Value else Value(given, node.label)  # type: ignore[arg-type]
-        elif node.rule is None:
-            copies[node] = Value(node.data, node.label)
-        else:
-            copies[node] = copy = node.rule.apply([copies[i] if type(i) is Value else i for i in node.inputs])
-            copy.label = node.label
+    given = {
+        node: new if type(new) is Value else Value(new, node.label)  # type: ignore[arg-type]
+        for node, new in changes.items()
+    }
+    copies: dict[Value, Value] = rebuilt(order, given)
     return copies[E]
+
+
+def rebuilt(order: list[Value], given: Mapping[Value, Value | float]) -> dict[Value, Any]:
+    """A copy of each node, with what is given in the place of some; other leaves have their present data."""
+    copies: dict[Value, Any] = dict(given)
+    for node in order:
+        if node not in copies and node.rule is None:
+            copies[node] = Value(node.data, node.label)
+        elif node not in copies:
+            copies[node] = copy = node.rule.apply([copies[i] if type(i) is Value else i for i in node.inputs])  # type: ignore[union-attr]
+            if type(copy) is Value:  # of numbers alone, it is one
+                copy.label = node.label
+    return copies

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.calculus import rebuilt
 from engine.domain import RECORDING, TOO_LARGE, DomainError
 from engine.kernel import kernel
 from engine.order import topological_order
@@ -30,7 +31,7 @@ class Tape:
     replay takes their present data. Without inputs the tape replays the graph as it stands. Constants are constants,
     and a Python `if` that chose while E was built isn't decided again (trace() refuses one). lanes, a power of two, is
     how many samples are computed side by side: 64 is faster than 16 for batches of more than some 50.
-    Raises TypeError for what isn't a Value, ValueError for inputs that aren't leaves or are named twice.
+    Raises TypeError for what isn't a Value, ValueError for inputs that aren't leaves or are named twice, and for lanes.
 
     >>> x, w = Value(1.4, label="x"), Value(0.7, label="w")
     >>> tape = Tape((x * w).tanh(), inputs=[x])
@@ -41,6 +42,8 @@ class Tape:
 
     def __init__(self, E: Value, inputs: Sequence[Value] | None = None, lanes: int = FEW, further: str = "") -> None:
         self.E, self.inputs = E, _checked(inputs)
+        if not isinstance(lanes, int) or lanes < 1 or lanes & (lanes - 1):
+            raise ValueError(f"lanes is a power of two, such as 16 or 64; given was {lanes!r}")
         flat = flatten(E, self.inputs or None)
         self.program, self.parameters = flat.program, flat.parameters
         lanes = lanes if self.inputs else 1
@@ -116,39 +119,29 @@ class Tape:
 
     def _eagerly(self, batch: Floats, gradients: bool) -> Iterator[tuple[float, list[float]]]:
         """E and its derivatives for each sample by the engine itself, which says what is wrong, and where."""
+        order = topological_order(self.E)
         for sample, row in enumerate(batch.tolist()):
             try:
-                yield self._sample(row, gradients)
+                yield self._sample(order, row, gradients)
             except DomainError as error:
                 raise DomainError(f"sample {sample}: {error}" if self.inputs else str(error)) from None
 
-    def _sample(self, row: list[float], gradients: bool) -> tuple[float, list[float]]:
-        inputs = [Value(x, leaf.label) for leaf, x in zip(self.inputs, row, strict=True)]
-        copies = self._rebuilt(inputs)
+    def _sample(self, order: list[Value], row: list[float], gradients: bool) -> tuple[float, list[float]]:
+        inputs = {leaf: Value(x, leaf.label) for leaf, x in zip(self.inputs, row, strict=True)}
+        copies = rebuilt(order, inputs)
         E = copies[self.E].data
         if gradients and self.parameters:
             try:
                 copies[self.E].backward()
             except DomainError as error:
-                copies = self._rebuilt(row)  # constants, since the derivatives by the inputs aren't asked for
+                copies = rebuilt(
+                    order, dict(zip(self.inputs, row, strict=True))
+                )  # constants, since the derivatives by the inputs aren't asked for
                 try:
                     copies[self.E].backward()
                 except DomainError:
                     raise error from None
         return E, [copies[parameter].grad or 0.0 for parameter in self.parameters]
-
-    def _rebuilt(self, inputs: Sequence[Value | float]) -> dict[Value, Any]:
-        """A copy of each node, as calculus.replay() makes them, but of the parameters' present data."""
-        copies: dict[Value, Any] = dict(zip(self.inputs, inputs, strict=True))
-        for node in topological_order(self.E):
-            if node.rule is not None:
-                operands = [copies[each] if type(each) is Value else each for each in node.inputs]
-                copies[node] = copy = node.rule.apply(operands)
-                if type(copy) is Value:
-                    copy.label = node.label
-            elif node not in copies:
-                copies[node] = Value(node.data, node.label)
-        return copies
 
 
 def trace(f: Callable[..., Value], point: Sequence[float]) -> Tape:

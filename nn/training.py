@@ -52,6 +52,9 @@ def fit(
     (default: half the squared error over K, so that E is half_mean_squared_error). An epoch is one step of the
     optimizer (default: SGD at 0.1) on all samples, or with batch_size a step on each batch of a new shuffle (drawn from
     seed); the E of the history then costs an extra forward pass an epoch. Stops early once E <= until.
+    backend="tape" replays the graph of one sample in compiled loops, "eager" builds one for each sample in each epoch:
+    the same numbers, thousands of times slower. "auto" takes the tape, and says so where it can't: NumPy or Numba isn't
+    installed, or the model decides by its numbers in Python, which a tape can't (a few samples are compared).
     Raises ValueError for data, names or numbers that don't fit, before anything is trained. Training that diverges
     raises DomainError with the epoch, the sample and the operation; then, and on Ctrl-C, the model keeps the last
     weights for which E over all samples was finite.

@@ -733,3 +733,17 @@ def test_a_tape_works_without_a_cache(tmp_path: Path, monkeypatch: pytest.Monkey
     assert outcome(tape.value_and_gradient) == bits([0.3, 1.0])
     assert capfd.readouterr().err.startswith("stepgrad: compiling replay for Σ")
     assert outcome(tape.value_and_gradient) == bits([0.3, 1.0]) and capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("lanes", [0, -16, 12, 16.0, "16"])
+def test_lanes_are_a_power_of_two(lanes: Any) -> None:
+    E, (x, *_) = GRAPHS["diamond"]()
+    with pytest.raises(ValueError, match=r"^lanes is a power of two, such as 16 or 64; given was"):
+        Tape(E, [x], lanes=lanes)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 8, 64])
+def test_however_many_lanes_the_numbers_are_the_same(lanes: int) -> None:
+    E, (x, _) = GRAPHS["diamond"]()
+    tape = Tape(E, [x], lanes=lanes)
+    same_in_batches(tape, batch_of([x], 70))
