@@ -59,7 +59,8 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     from engine.filming import film
     from engine.mistakes import compare
     from engine.stepper import ForwardStepper, Stepper
-    from engine.tape import Tape, trace  # noqa: F401  # not in __all__, see LATER
+    from engine.tape import Tape as Tape
+    from engine.tape import trace as trace
 
     @overload
     def _unary(x: Value, /) -> Value: ...

@@ -740,10 +740,3 @@ def test_lanes_are_a_power_of_two(lanes: Any) -> None:
     E, (x, *_) = GRAPHS["diamond"]()
     with pytest.raises(ValueError, match=r"^lanes is a power of two, such as 16 or 64; given was"):
         Tape(E, [x], lanes=lanes)
-
-
-@pytest.mark.parametrize("lanes", [1, 2, 8, 64])
-def test_however_many_lanes_the_numbers_are_the_same(lanes: int) -> None:
-    E, (x, _) = GRAPHS["diamond"]()
-    tape = Tape(E, [x], lanes=lanes)
-    same_in_batches(tape, batch_of([x], 70))

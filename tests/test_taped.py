@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from tqdm import tqdm
 
 import nn
 import nn.taped
-from engine import DomainError, Value, total
+from engine import DomainError, Tape, Value, relu, total
 from engine.kernel import Kernel
 from engine.program import Kind, flatten
 from nn.optimizers import Optimizer
@@ -628,3 +629,14 @@ def test_nothing_of_the_fast_extra_is_imported_where_it_cant_be(how: str) -> Non
     assert done.stdout.startswith("History: E from")
     assert done.stderr.count("\n") == 1 and "pip install 'stepgrad[fast]'" in done.stderr
     assert how == "missing" or "Numba needs NumPy 1.0 or less" in done.stderr
+
+
+@pytest.mark.parametrize("lanes", [1, 64])
+def test_however_many_lanes_the_numbers_are_the_same(lanes: int) -> None:
+    """Long batches are trained on with many lanes; that of 70 samples ends in a block with some left over."""
+    x, t, w, b = (Value(number) for number in (0.3, -0.7, 1.4, 0.9))
+    E = relu(1.1 - (w * x + b).atan() * t)  # has loops of its own: no other test here has atan
+    few, others = Tape(E, [x, t]), Tape(E, [x, t], lanes=lanes)
+    batch = np.random.default_rng(3).normal(size=(70, 2))
+    assert others.values(batch).tolist() == few.values(batch).tolist()
+    assert others.value_and_gradient(batch)[1] == pytest.approx(few.value_and_gradient(batch)[1], rel=1e-13)
