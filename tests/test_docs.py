@@ -54,7 +54,7 @@ def test_three_files_hold_all_of_backprop_in_about_400_lines() -> None:
 
 
 def test_readme_is_about_a_hundred_lines() -> None:
-    assert len(README.splitlines()) <= 135
+    assert len(README.splitlines()) <= 133
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", README))
