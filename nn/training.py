@@ -234,7 +234,7 @@ def _faster(run: Run, backend: str) -> Run:
 def _lacking() -> str:
     """What keeps this Python from making a tape; empty if nothing does."""
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
     try:
         import_module("nn.taped")
     except ImportError as error:  # of versions that don't fit together
