@@ -590,7 +590,7 @@ def test_without_the_fast_extra_training_is_eager_and_a_line_says_how_to_get_it(
     errors = nn.fit(model, X, T, epochs=5, progress=False).errors
     line = capfd.readouterr().err
     assert errors == nn.fit(expected, X, T, epochs=5, backend="eager", progress=False).errors
-    assert line.count("\n") == 1 and "pip install 'stepgrad[fast]'" in line and " and ".join(missing) in line
+    assert line.count("\n") == 1 and "pip install 'stepgrad[fast]'" in line and ", ".join(missing) in line
     assert capfd.readouterr().err == ""
     with pytest.raises(ValueError, match=r"^backend='tape': .* not installed; pip install 'stepgrad\[fast\]'"):
         nn.fit(model, X, T, epochs=5, backend="tape", progress=False)
