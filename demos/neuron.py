@@ -13,8 +13,8 @@ from pathlib import Path
 
 from engine import Stepper, Value, draw, label, tanh
 from engine.files import write_atomically
-from engine.picture import GREY, INK, WHITE
-from engine.stepper import Step
+from engine.pictures.picture import GREY, INK, WHITE
+from engine.steps.stepper import Step
 
 PICTURE = Path("out/neuron.svg")
 EDGE, GAP, PAD, BETWEEN = 6, 14, 18, 22  # around all, above the steps, around their lines, between columns

@@ -19,9 +19,9 @@ import nn
 from demos.plots import BLUE, GREY, VERMILLION, find_pyplot, new_figure, save_figure
 from demos.table import Table, TableError, read_table
 from engine import DomainError, Value, draw, film
-from engine.drawing import Drawing
 from engine.files import write_atomically
-from engine.filming import Film
+from engine.pictures.draw import Drawing
+from engine.pictures.film import Film
 from nn.modules import ACTIVATIONS
 from nn.saving import from_dict, read_json, to_dict
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine import Value, tanh
-from engine.debugger import debug
+from engine.prompt.debug import debug
 
 
 class Part(NamedTuple):

@@ -6,7 +6,7 @@ Besides the names below, each row of the table is a function here: exp, log, tan
 
 from engine.calculus import derivative, gradient, hessian, jvp, replay
 from engine.domain import DomainError
-from engine.functions import FUNCTIONS, operation
+from engine.operations import FUNCTIONS, operation
 from engine.order import topological_order
 from engine.value import Value, label
 
@@ -35,16 +35,16 @@ __all__ += [name for name in FUNCTIONS if name not in ("abs", "pow")]  # these t
 # What only looks at graphs is imported when it is asked for: who trains doesn't pay for it. Tape and trace need the
 # extra `fast`, and so `from engine import *` leaves them out.
 LATER = {
-    "ForwardStepper": "engine.stepper",
-    "Stepper": "engine.stepper",
-    "Tape": "engine.tape",
-    "compare": "engine.mistakes",
-    "debug": "engine.debugger",
-    "draw": "engine.drawing",
-    "explain": "engine.explanation",
-    "film": "engine.filming",
-    "gradcheck": "engine.check",
-    "trace": "engine.tape",
+    "ForwardStepper": "engine.steps.stepper",
+    "Stepper": "engine.steps.stepper",
+    "Tape": "engine.tape.tape",
+    "compare": "engine.steps.passes",
+    "debug": "engine.prompt.debug",
+    "draw": "engine.pictures.draw",
+    "explain": "engine.steps.explain",
+    "film": "engine.pictures.film",
+    "gradcheck": "engine.nudge",
+    "trace": "engine.tape.tape",
 }
 
 TYPE_CHECKING = False
@@ -52,15 +52,15 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     from collections.abc import Iterable
     from typing import overload
 
-    from engine.check import gradcheck
-    from engine.debugger import debug
-    from engine.drawing import draw
-    from engine.explanation import explain
-    from engine.filming import film
-    from engine.mistakes import compare
-    from engine.stepper import ForwardStepper, Stepper
-    from engine.tape import Tape as Tape
-    from engine.tape import trace as trace
+    from engine.nudge import gradcheck
+    from engine.pictures.draw import draw
+    from engine.pictures.film import film
+    from engine.prompt.debug import debug
+    from engine.steps.explain import explain
+    from engine.steps.passes import compare
+    from engine.steps.stepper import ForwardStepper, Stepper
+    from engine.tape.tape import Tape as Tape
+    from engine.tape.tape import trace as trace
 
     @overload
     def _unary(x: Value, /) -> Value: ...

@@ -15,15 +15,15 @@ from itertools import islice
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from engine.check import gradcheck
 from engine.domain import DomainError
-from engine.expression import ExpressionError, read_assignment, read_expression
-from engine.mistakes import MISTAKES
+from engine.nudge import gradcheck
+from engine.prompt.expression import ExpressionError, read_assignment, read_expression
+from engine.steps.passes import MISTAKES
 from engine.value import Value
 
 if TYPE_CHECKING:
-    from engine.drawing import Drawing
-    from engine.filming import Film
+    from engine.pictures.draw import Drawing
+    from engine.pictures.film import Film
 
 USAGE = """\
 usage: stepgrad COMMAND [OPTIONS] EXPRESSION NAME=NUMBER ...

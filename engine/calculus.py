@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from engine.arithmetic import float_functions
 from engine.domain import DomainError, contribution_error, number
-from engine.functions import FUNCTIONS
-from engine.notation import python_source
+from engine.formulas import float_functions, python_source
+from engine.operations import FUNCTIONS
 from engine.order import topological_order
 from engine.value import Value
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from contextvars import ContextVar
 
-from engine.arithmetic import float_functions
-from engine.notation import python_source
+from engine.formulas import float_functions, python_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The order of a graph: every node after all its inputs; and the names that its nodes are shown by.
+"""The order of a graph: every node after all its inputs.
 
 Backprop needs this order: a node may pass its gradient on only when every consumer has contributed to it.
 Read rules.py before, value.py after.
@@ -6,11 +6,8 @@ Read rules.py before, value.py after.
 
 from __future__ import annotations
 
-from itertools import count
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
     from engine.value import Value
@@ -48,28 +45,3 @@ def topological_order(root: Value) -> list[Value]:
                 if node._dx is not None:
                     stack.append(node._x)
     return order
-
-
-def display_names(nodes: Iterable[Value]) -> dict[Value, str]:
-    """A name for each node of a topological order: its label (with #2, … if used before), else v1, v2, …; E the last.
-
-    >>> from engine import Value
-    >>> x = Value(2.0, label="x")
-    >>> list(display_names(topological_order(x * x + Value(1.5, label="x"))).values())
-    ['x', 'v1', 'x#2', 'E']
-    """
-    nodes = list(nodes)
-    taken = {node.label for node in nodes}
-    spare = (name for name in map("v{}".format, count(1)) if name not in taken)
-    used, uses = set[str](), dict[str, int]()
-    names: dict[Value, str] = {}
-    for node in nodes:
-        if node.label is None:
-            names[node] = "E" if node is nodes[-1] and "E" not in taken else next(spare)
-        else:
-            names[node] = node.label
-            while names[node] in used:
-                uses[node.label] = uses.get(node.label, 1) + 1
-                names[node] = f"{node.label}#{uses[node.label]}"
-            used.add(names[node])
-    return names

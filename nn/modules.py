@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from engine import Value, total
-from engine.functions import FUNCTIONS
+from engine.operations import FUNCTIONS
 from engine.rules import TABLE
 
 Operand: TypeAlias = Value | float

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from engine import DomainError, Value
-from engine.tape import FEW, MANY, Tape, recording
+from engine.tape.tape import FEW, MANY, Tape, recording
 from nn.optimizers import Optimizer
 from nn.training import Parted, Run, loss_of
 

@@ -15,8 +15,8 @@ import pytest
 
 from engine import Stepper, Value, __main__, explain, film, gradcheck
 from engine.__main__ import COMMANDS, Command, main
-from engine.drawing import draw
-from engine.expression import read_expression
+from engine.pictures.draw import draw
+from engine.prompt.expression import read_expression
 
 ROOT = Path(__file__).parent.parent
 WORKED = "s = w*x + b; z = tanh(s); (z - t)**2 / 2"
@@ -310,4 +310,4 @@ def test_reading_needs_no_debugger() -> None:
     """What a subcommand doesn't use isn't imported for it."""
     code = "import sys; from engine.__main__ import main; main(['check', 'x*x', 'x=2']); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert not {"engine.stepper", "engine.explanation", "numpy", "ast"} & set(modules.split())
+    assert not {"engine.steps.stepper", "engine.steps.explain", "numpy", "ast"} & set(modules.split())

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import engine
-from engine.arithmetic import float_functions
-from engine.functions import FUNCTIONS
+from engine.formulas import float_functions
+from engine.operations import FUNCTIONS
 from engine.rules import TABLE
 
 ENGINE = Path(engine.__file__).parent

@@ -22,7 +22,7 @@ import sympy
 from mpmath import mp, mpf
 
 from engine import DomainError, Value, derivative, operation
-from engine.functions import FUNCTIONS, make
+from engine.operations import FUNCTIONS, make
 from engine.rules import TABLE, Rule
 from tests.oracle import ORACLES, Oracle, law
 

@@ -24,9 +24,9 @@ from hypothesis import given, settings
 import engine
 from engine import DomainError, Value, derivative, exp, hessian, label, log, operation, replay, sqrt, topological_order
 from engine import total as total_of
-from engine.functions import FUNCTIONS
-from engine.order import display_names
+from engine.operations import FUNCTIONS
 from engine.rules import TABLE
+from engine.text.names import display_names
 from tests.graphs import GRAPHS, Built, Recipe, each_graph, recipes
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -280,7 +280,7 @@ RUN = """
 import sys
 junk = [object() for _ in range(int(sys.argv[1]))]  # other addresses
 from engine import topological_order
-from engine.order import display_names
+from engine.text.names import display_names
 from tests.graphs import GRAPHS
 for name, make in GRAPHS.items():
     E, leaves = make()

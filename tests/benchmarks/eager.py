@@ -100,7 +100,7 @@ def drawing(nodes: int) -> Iterator[Result]:
     """draw(E).svg() of a network, again and again: seconds on the wall, and of CPU with those of the program dot."""
     import nn
     from engine import Value, label, topological_order
-    from engine.drawing import draw
+    from engine.pictures.draw import draw
 
     inputs, sizes, loss = NETWORKS[nodes]
     x = [Value(0.3 + 0.1 * i) for i in range(inputs)]

@@ -258,7 +258,7 @@ def first_call_section(options: Options) -> Blocks:
 
 def drawing_section(options: Options) -> Blocks:
     """draw(E).svg() of networks."""
-    if lacking := missing(("engine.drawing", "graphviz")):
+    if lacking := missing(("engine.pictures.draw", "graphviz")):
         yield f"drawings are left out: {', '.join(lacking)} isn't installed: pip install stepgrad"
         return
     rows = []

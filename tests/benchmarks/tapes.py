@@ -24,7 +24,7 @@ def leaves(E: Any) -> list[Any]:
 
 
 def tape_replay(E: Any) -> Replay:
-    from engine.tape import Tape
+    from engine.tape.tape import Tape
 
     tape = Tape(E)
     if [id(p) for p in tape.parameters] == [id(leaf) for leaf in leaves(E)]:
@@ -104,7 +104,7 @@ def flat_replay(name: str, turn: float) -> Iterator[Result]:
 def tape_costs(size: int) -> Iterator[Result]:
     """Tape(E) of a chain (size 0: of all samples in one graph): CPU seconds beside E.backward()'s; a replay; bytes."""
     from engine import topological_order
-    from engine.tape import Tape
+    from engine.tape.tape import Tape
 
     job = hinge_job()
     E = chain(size) if size else error_graph(stepgrad_model(job), job)

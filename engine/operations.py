@@ -1,0 +1,141 @@
+"""The operations over Values, made from the rows of the table: operators, methods and functions, at import.
+
+Each is a Python function, written out and compiled once: it computes the value, checks that it is finite, records the
+partial for every operand that is a Value, and makes the node. Of plain numbers alone it makes a plain number.
+"""
+
+from __future__ import annotations
+
+import keyword
+
+from engine.domain import number, settle
+from engine.formulas import float_functions, parse, python_source
+from engine.rules import TABLE, Rule
+from engine.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+COMPUTE = """
+    try:
+        z = {value}
+        if z - z != 0.0: raise OverflowError  # only inf and nan differ from themselves so
+        {partials}
+    except (ArithmeticError, ValueError):
+        z, {recorded} = settle({name}_rule, {operands})
+    if {constant}: return z
+    node = new(Value)
+    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    {edges}
+    return node
+"""
+DOCSTRING = """{rule.typed} of Values, or of plain numbers.
+
+{rule!r}
+Raises DomainError where that has no finite value, TypeError for operands that are no real numbers.
+"""
+OPERAND = """  # of a constant, x_ is x itself
+    if type({x}) is Value: {x}_ = {x}; {x} = {x}._data
+    else: {x}_ = {x} = number({x})"""
+OPERANDS = """
+    try: inputs = tuple(xs)
+    except TypeError: raise TypeError("{name} takes a list of operands: write {name}([x, y])") from None
+    values = set(map(type, inputs)) == {{Value}}
+    if values: xs = [item._data for item in inputs]
+    elif not inputs: raise ValueError("{name} of nothing: it needs at least one operand")
+    else:
+        inputs = tuple([item if type(item) is Value else number(item) for item in inputs])
+        xs = [item._data if type(item) is Value else item for item in inputs]"""
+SLOTS = {  # by the number of operands
+    1: "node._x = x_; node._y = None; node._dx = dx; node._dy = None",
+    2: "node._x = x_; node._y = y_; node._dx = dx; node._dy = dy",
+    3: "node._x = (x_, y_, c_); node._y = None; node._dx = (dx, dy, dc); node._dy = None",
+}
+
+
+def source(rule: Rule) -> str:
+    """The Python source of the function that a row describes, as it is compiled."""
+    formulas = [python_source(partial) for partial in rule.partials]
+    if rule.many:
+        head = "def {name}(xs):" + OPERANDS
+        parts = {
+            "partials": f"partials = {formulas[0]}",
+            "recorded": "partials",
+            "operands": "inputs, xs",
+            "constant": "not values and Value not in map(type, inputs)",
+            "edges": "if not values: partials = [p if type(i) is Value else None for p, i in zip(partials, inputs)]\n"
+            "    node._x = inputs; node._y = None; node._dx = tuple(partials); node._dy = None",
+        }
+    else:
+        x = rule.operands
+        head = f"def {{name}}({', '.join(x)}):" + "".join(OPERAND.format(x=x) for x in x)
+        parts = {
+            "partials": "\n        ".join(
+                f"d{x} = {formula} if {x}_ is not {x} else None" for x, formula in zip(x, formulas, strict=True)
+            ),
+            "recorded": f"({', '.join(f'd{x}' for x in x)},)",
+            "operands": f"({', '.join(f'{x}_' for x in x)},), ({', '.join(x)},)",
+            "constant": " and ".join(f"d{x} is None" for x in x),
+            "edges": SLOTS[len(x)],
+        }
+    return (head + COMPUTE).format(name=rule.name, value=python_source(rule.value), **parts)
+
+
+def make(rules: list[Rule]) -> dict[str, Callable[..., Any]]:
+    """The functions of these rows, by name, each also in its row's .function."""
+    names = float_functions() | {"Value": Value, "new": object.__new__, "number": number, "settle": settle}
+    functions: dict[str, Callable[..., Any]] = {}
+    exec("\n".join(map(source, rules)), names | {f"{rule.name}_rule": rule for rule in rules}, functions)
+    for rule in rules:
+        rule.function = function = functions[rule.name]
+        function.__module__, function.__doc__ = "engine", DOCSTRING.format(rule=rule)
+    return functions
+
+
+def operation(name: str, formula: str, *partials: str, domain: str = "any") -> Callable[..., Any]:
+    """A function of Values from one row of one's own: its name, z, and a partial for each operand x, y, c.
+
+    Formulas may use the table's functions, and + - * / **; partials also z. Nothing is added to the table.
+    Raises ValueError for a name or a formula that can't be used, and says why.
+
+    >>> cube = operation("cube", "x**3", "3*x**2")
+    >>> cube(Value(1.5)).partials
+    (6.75,)
+    """
+    import ast
+
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ValueError(f"operation was given the name {name!r}; a name like 'cube' is expected")
+    if not 1 <= len(partials) <= 3:
+        raise ValueError(f"operation {name!r} was given {len(partials)} partials; one for each of x, y, c is expected")
+    operands = ["x", "y", "c"][: len(partials)]
+    rule = Rule(name, f"{name}({', '.join(operands)})", formula, *partials, domain=domain)
+    for text in (formula, *partials):
+        python_source(text)
+        nodes = list(ast.walk(parse(text)))
+        known = {*float_functions(), *operands} - {"divide"} | ({"z"} if text is not formula else set())
+        for node in nodes:
+            if isinstance(node, ast.Name) and node.id not in known:
+                raise ValueError(f"{name}: {text!r} uses {node.id!r}; a formula knows {', '.join(sorted(known))}")
+            if isinstance(node, ast.IfExp) and text is not formula:
+                raise ValueError(f"{name}: the partial {text!r} holds an if, which would freeze in a graph: use step()")
+    return make([rule])[name]
+
+
+FUNCTIONS = make(TABLE)
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: function(other, self)
+
+
+for rule in TABLE:
+    if len(rule.operands) == 1 and not rule.many:
+        setattr(Value, rule.name, FUNCTIONS[rule.name])
+for name, method in {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}.items():
+    setattr(Value, f"__{method}__", FUNCTIONS[name])
+    setattr(Value, f"__r{method}__", _reflected(FUNCTIONS[name]))
+for name in ("neg", "abs"):
+    setattr(Value, f"__{name}__", FUNCTIONS[name])

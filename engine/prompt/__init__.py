@@ -1,0 +1,1 @@
+"""What is typed: the prompt over a stepper, and expressions from outside."""

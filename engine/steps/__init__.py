@@ -1,0 +1,1 @@
+"""Backprop step by step: recorded passes, the stepper, and what explains a gradient."""

@@ -1,0 +1,1 @@
+"""A recorded graph replayed in compiled loops."""

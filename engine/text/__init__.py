@@ -1,0 +1,1 @@
+"""A graph in words: names, formulas as text and as LaTeX."""

@@ -1,0 +1,643 @@
+"""The film: its frames against the engine, and the page in a real browser, driven by every control and compared.
+
+The browser is the system's Chromium. Where there is none these tests are skipped, but not where CI is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from html import unescape
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Stepper, Value, film, label, tanh, total
+from engine.order import topological_order
+from engine.pictures.film import Film
+from engine.steps.passes import MISTAKES
+from engine.text.names import display_names, number_text
+from tests.graphs import GRAPHS, Built, diamond, each_graph, fan_out, neuron
+
+ROOT = Path(__file__).parents[2]
+PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+HOSTILE = [
+    '</script><script>document.title = "pwned"</script>',
+    '"><img src=https://example.com/x onerror="document.title = 1">',
+    "javascript:alert(1)",
+    "\u202e\u2066turned\u2028\u2029$style",
+    "<!--<script>{{7*7}}\\u003c'",
+    "W" * 10_000,
+]
+
+
+def example() -> Value:
+    x, w, b = Value(1.4), Value(0.7), Value(-1.3)
+    m = w * x
+    s = m + b
+    E = tanh(s)
+    label(vars())
+    return E
+
+
+def hostile() -> Value:
+    leaves = [Value(0.3 + i / 7, text) for i, text in enumerate(HOSTILE)]
+    E = total([a * b for a, b in pairwise(leaves)]).tanh()
+    E.label = HOSTILE[0] + " E"
+    return E
+
+
+def gradients(E: Value) -> list[float | None]:
+    return [node.grad for node in topological_order(E)]
+
+
+def numbers(made: Film, kind: str) -> list[list[float | None]]:
+    """The numbers of a kind in the rows of each frame."""
+    return [[p.number for _, row in frame.rows for p in row if p.kind == kind] for frame in made.frames]
+
+
+# -- frames
+
+
+@each_graph
+def test_forward_frames_are_the_operations_in_order(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    operations = [node for node in topological_order(E) if node.rule]
+    frames = [frame for frame in film(E).frames if frame.phase == "forward"]
+    assert [frame.target for frame in frames] == operations
+    assert [frame.rows[2][1][-1].number for frame in frames] == [node.data for node in operations]
+
+
+@each_graph
+def test_backward_frames_are_the_steps(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    made = film(E)
+    frames = [frame for frame in made.frames if frame.phase == "backward"]
+    steps = Stepper(E).steps
+    assert [(frame.hand, frame.target) for frame in frames] == [(step.node, step.input) for step in steps]
+    assert [tuple(frame.edges) for frame in frames] == [
+        () if step.slot is None else ((step.node, step.slot),) for step in steps
+    ]
+    shown = [row for frame, row in zip(made.frames, numbers(made, "result"), strict=True) if frame.phase == "backward"]
+    assert shown == [[step.contribution, step.after] for step in steps]
+
+
+def test_a_step_in_symbols_in_numbers_and_in_one_line() -> None:
+    frame = next(frame for frame in film(example()).frames if frame.line.startswith("w.grad"))
+    assert frame.line == "w.grad += 0.9042 · 1.4 = 1.266"
+    assert [(name, "".join(piece.text for piece in row)) for name, row in frame.rows] == [
+        ("local derivative", "∂m/∂w = x = 1.4"),
+        ("chain rule", "w.grad += ∂E/∂m · ∂m/∂w"),
+        ("in numbers", "        = 0.9042 · 1.4"),
+        ("product", "        = 1.266"),
+        ("w.grad", "– → 1.266"),
+    ]
+
+
+def test_contributions_are_counted() -> None:
+    E, (a, _) = fan_out()
+    frames = [frame for frame in film(E).frames if frame.phase == "backward" and frame.target is a]
+    assert [row[1][-1].text.strip() for frame in frames for row in frame.rows[-1:]] == [
+        "1 of 2 contributions in",
+        "2 of 2 contributions in",
+    ]
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_each_mistake_can_be_filmed(name: str) -> None:
+    E, _ = fan_out()
+    stepper = Stepper(E, mistake=name).step(3)
+    at = gradients(E)
+    made = film(stepper)
+    assert (stepper.position, gradients(E)) == (3, at)
+    steps = stepper.steps
+    shown = [row for frame, row in zip(made.frames, numbers(made, "result"), strict=True) if frame.phase == "backward"]
+    assert shown == [[step.contribution, step.after] for step in steps]
+    says = [line for line in stepper.run().told() if line.startswith("mistake")]
+    assert made.told == says and escaped(says[0]) in made.html()
+
+
+def test_a_wrong_step_says_what_is_lost() -> None:
+    E, _ = fan_out()
+    rows = [row for frame in film(Stepper(E, mistake="assign")).frames for row in frame.rows]
+    lost = ["".join(piece.text for piece in row) for name, row in rows if name == "mistake"]
+    assert "replaced it by" in lost[0] and lost[-1] == "not all gradients are right"
+
+
+# -- gradients, and other states of the graph
+
+
+@pytest.mark.parametrize("before", [None, 7.25])
+def test_no_gradient_is_changed_and_none_is_counted_in(before: float | None) -> None:
+    E = example()
+    clean = film(E).html()
+    for node in topological_order(E):
+        node.grad = before
+    made = film(E)
+    assert gradients(E) == [before] * 6 and made.html() == clean
+
+
+def test_gradients_changed_by_hand_at_a_stepper_stay() -> None:
+    stepper = Stepper(example()).step(2)
+    stepper.order[0].grad = 3.5
+    film(stepper)
+    assert stepper.order[0].grad == 3.5 and stepper.notes == []
+
+
+def test_a_stepper_films_gradients_from_before() -> None:
+    E = example()
+    E.backward()
+    page = film(Stepper(E)).html()
+    assert "contributions add to these gradients" in page and "2.532" in page  # twice 1.266
+
+
+def test_a_stale_graph_says_so() -> None:
+    E = example()
+    assert film(E).told == []
+    topological_order(E)[0].data = 0.9
+    made = film(E)
+    assert "set to another number after the graph was built" in made.told[0] and made.told[0] in made.html()
+
+
+def test_a_leaf_alone_is_filmed() -> None:
+    assert [frame.phase for frame in film(Value(1.5, "x")).frames] == ["start", "backward", "end"]
+
+
+# -- the page as data
+
+
+def escaped(text: str) -> str:
+    return text.replace("'", "&#x27;")
+
+
+def data(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="film">(.*?)</script>', page, re.S)
+    assert found
+    loaded: dict[str, Any] = json.loads(found[1])
+    return loaded
+
+
+@each_graph
+def test_every_node_and_edge_has_its_life_and_its_place_in_the_picture(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    order = topological_order(E)
+    page = film(E).html()
+    lives = data(page)
+    edges = sum(partial is not None for node in order for partial in node.partials)
+    assert len(lives) == len(order) + edges
+    assert all(page.count(f'id="{part}"') == 1 for part in lives)
+    assert all([each["since"] for each in life] == sorted(each["since"] for each in life) for life in lives.values())
+
+
+@each_graph
+def test_the_same_graph_makes_the_same_bytes(make: Callable[[], Built]) -> None:
+    assert film(make()[0]).html() == film(make()[0]).html()
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    page = film(example()).html()
+    assert re.findall(r"https?://[^\"' )]+", page) == ["http://www.w3.org/2000/svg"]  # the name of SVG
+    assert not re.search(r"\b(src|href|srcset|action)\s*=|@import|url\(", page)
+    assert "default-src 'none'" in page
+
+
+def test_nothing_is_calculated_in_javascript() -> None:
+    """No numbers but places of steps, and where on the screen something is."""
+    script = (ROOT / "engine" / "pictures" / "film.js").read_text(encoding="utf-8")
+    script = re.sub(r"function keepInView.*?\n}\n", "", script, flags=re.S)
+    script = re.sub(r"//.*|`[^`]*`|\"[^\"]*\"", "", script)
+    assert set(re.findall(r"[\w)\]]+ [-+*/%] [\w(\[]+", script)) <= {"now + 1", "now - 1", "length - 1"}
+
+
+def test_hostile_labels_are_text() -> None:
+    page = film(hostile()).html()
+    assert page.count("<script") == 2 and "<img" not in page and "\u202e" not in page
+    assert len(page) < 400_000  # ten thousand characters aren't repeated in every line
+
+
+def test_a_film_of_300_nodes_is_a_page_of_a_few_megabytes() -> None:
+    import nn
+
+    model = nn.RegressionMLP(10, 11, 1, seed=0)
+    E = nn.half_squared_error(model([Value(i / 7 - 0.6, f"x[{i}]") for i in range(10)]), [0.3])
+    made = film(E)
+    assert len(topological_order(E)) > 280 and len(made.frames) > 500
+    assert len(made.html().encode()) < 3_000_000
+
+
+# -- files, Jupyter, refusals
+
+
+def test_save_writes_exactly_the_page_and_makes_folders(tmp_path: Path) -> None:
+    made = film(example())
+    path = made.save(tmp_path / "a" / "b" / "backprop.html")
+    assert path.read_text(encoding="utf-8") == made.html()
+    assert [each.name for each in path.parent.iterdir()] == ["backprop.html"]
+
+
+@pytest.mark.parametrize("name", ["film", "film.svg", "film.html.txt"])
+def test_another_suffix_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a film is saved as \.html; given was"):
+        film(example()).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unwritable_path_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"backprop\.html can't be written: \w") as raised:
+        film(example()).save(tmp_path / "file" / "backprop.html")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", [3.0, None, "E", [Value(1.0)]])
+def test_what_is_no_graph_is_refused(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="film takes the Value at the end of a graph, or a Stepper"):
+        film(wrong)
+
+
+def test_large_graphs_warn_and_larger_ones_are_refused_at_once() -> None:
+    node = x = Value(0.5, "x")
+    for _ in range(100_000):
+        node = node + x
+    with pytest.raises(ValueError, match="2,000"):
+        film(node)
+    assert node.grad is None
+    chain = x
+    for _ in range(501):
+        chain = chain.sin()
+    with pytest.warns(UserWarning, match="boxes"):
+        film(chain)
+
+
+def test_jupyter_shows_the_page_in_a_frame_of_its_own() -> None:
+    made = film(hostile())
+    shown = made._repr_html_()
+    found = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts"[^<>]*></iframe>', shown)
+    assert found and unescape(found[1]) == made.html()
+
+
+def test_jupyter_shows_a_sentence_where_there_is_no_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> str:
+        raise RuntimeError("no <layout> engine is there")
+
+    monkeypatch.setattr("engine.pictures.film.laid_out_svg", fails)
+    assert "no &lt;layout&gt; engine is there" in film(example())._repr_html_()
+
+
+def test_repr() -> None:
+    assert repr(film(example())) == 'Film of E: 10 steps; .save("backprop.html"), .html(), .frames'
+
+
+# -- in the browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        assert not os.environ.get("CI"), "there is no Chromium on the PATH"
+        pytest.skip("there is no Chromium on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+class Screen:
+    """A page in the browser, which is watched: it may say nothing on the console and ask for nothing."""
+
+    def __init__(self, browser: Any, made: Film, path: Path, **options: Any) -> None:
+        options = {"viewport": DESKTOP, "reduced_motion": "reduce"} | options
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.complaints.append(request.url))
+        url = made.save(path / "backprop.html").as_uri()
+        self.context.route(lambda each: each != url, lambda route: route.abort())
+        self.page.goto(url)
+        assert self.complaints.pop(0) == url  # requests are noticed
+        self.last = len(made.frames) - 1
+
+    def run(self, script: str, *argument: Any) -> Any:
+        return self.page.evaluate(script, *argument)
+
+    def press(self, key: str) -> int:
+        self.page.keyboard.press(key)
+        return self.now
+
+    def click(self, name: str) -> int:
+        self.page.get_by_role("button", name=name, exact=True).click(force=True)  # also where aria-disabled
+        return self.now
+
+    @property
+    def now(self) -> int:
+        """The step that everything on the page agrees on."""
+        slider, place, current, phase = self.run("""() => [
+            document.getElementById("slider").value,
+            document.getElementById("place").textContent,
+            [...document.querySelectorAll("#steps > li")].findIndex(each => each.ariaCurrent === "step"),
+            document.querySelector("#step .phase").textContent]""")
+        assert place == f"{slider} / {self.last}" and phase.endswith(f"step {slider} of {self.last}")
+        assert current == int(slider)
+        return int(slider)
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+    screens: list[Screen] = []
+
+    def open_page(made: Film, **options: Any) -> Screen:
+        screens.append(Screen(browser, made, tmp_path, **options))
+        return screens[-1]
+
+    yield open_page
+    for screen in screens:
+        screen.context.close()
+        assert screen.complaints == []
+
+
+def test_a_complaint_is_noticed(browser: Any, tmp_path: Path) -> None:
+    screen = Screen(browser, film(example()), tmp_path)
+    screen.run("console.error('wrong'); fetch('https://example.com/').catch(() => 0)")
+    screen.page.wait_for_timeout(50)
+    assert "wrong" in screen.complaints and any("example.com" in each for each in screen.complaints)
+    screen.context.close()
+
+
+def test_every_control(show: Callable[..., Screen]) -> None:
+    screen = show(film(example()))
+    assert screen.now == 0 and screen.last == 10
+    assert [screen.click("forward") for _ in range(3)] == [1, 2, 3]
+    assert [screen.click(name) for name in ("back", "last step", "forward", "back")] == [2, 10, 10, 9]
+    assert [screen.click(name) for name in ("first step", "back")] == [0, 0]
+    slider = screen.page.get_by_role("slider", name="step")
+    slider.fill("7")
+    assert screen.now == 7 and slider.get_attribute("aria-valuetext") == "step 7 of 10: b.grad += 0.9042 · 1 = 0.9042"
+    screen.page.get_by_text("w.grad += 0.9042 · 1.4 = 1.266").click()
+    assert screen.now == 8
+
+
+def test_play_runs_to_the_end_at_the_chosen_speed_and_pauses(show: Callable[..., Screen]) -> None:
+    screen = show(film(example()))
+    screen.page.clock.install()
+    screen.page.get_by_label("speed").select_option("fast")
+    screen.click("play")
+    screen.page.clock.run_for(1250)
+    assert screen.now == 3
+    assert screen.click("pause") == 3
+    screen.page.clock.run_for(5000)
+    assert screen.now == 3
+    screen.page.get_by_label("speed").select_option("slow")
+    screen.click("play")
+    screen.page.clock.run_for(2500)
+    assert screen.now == 4
+    screen.page.clock.run_for(60_000)
+    assert screen.now == 10
+    screen.click("play")  # from the start again, for this is the end
+    assert screen.now == 0
+    assert screen.click("forward") == 1  # and any move pauses
+    assert screen.page.get_by_role("button", name="play").is_visible()
+
+
+def test_the_keyboard_alone_is_enough(show: Callable[..., Screen]) -> None:
+    screen = show(film(example()))
+    moves = [("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 10), ("ArrowRight", 10), ("Home", 0)]
+    assert [(key, screen.press(key)) for key, _ in moves] == moves
+    screen.page.get_by_role("slider", name="step").focus()
+    assert [(key, screen.press(key)) for key, _ in moves] == moves  # one step there, too, not two
+    assert screen.press("Alt+ArrowRight") <= 1  # which are the browser's
+    screen.press("Home")
+    screen.page.clock.install()
+    screen.press(" ")
+    screen.page.clock.run_for(1300)
+    assert screen.now == 1 and screen.page.get_by_role("button", name="pause").is_visible()
+    assert screen.press(" ") == 1 and screen.page.get_by_role("button", name="play").is_visible()
+
+
+def test_tab_reaches_every_control_and_the_focus_is_seen(show: Callable[..., Screen]) -> None:
+    screen = show(film(example()))
+    reached = []
+    for _ in range(10):
+        screen.press("Tab")
+        reached.append(screen.run("document.activeElement.id"))
+        assert screen.run("getComputedStyle(document.activeElement).outlineWidth") == "3px"
+        if reached[-1] == "slider":
+            break
+    assert reached == ["graph", "first", "back", "play", "forward", "last", "speed", "slider"]
+    screen.page.focus("#forward")
+    assert screen.press("Enter") == 1
+    assert screen.press(" ") == 2  # presses the button, and doesn't play
+    assert screen.page.get_by_role("button", name="play").is_visible()
+
+
+def test_screen_readers_are_told_each_step_but_not_while_it_plays(show: Callable[..., Screen]) -> None:
+    screen = show(film(example()))
+    said = screen.page.get_by_role("status")
+    screen.press("End")
+    assert said.text_content() == "All gradients are complete: all gradients are complete"
+    screen.press("ArrowLeft")
+    assert said.text_content() == "m passes its gradient on to x: x.grad += 0.9042 · 0.7 = 0.6329"
+    screen.press("Home")
+    screen.page.clock.install()
+    before = said.text_content()
+    screen.click("play")
+    screen.page.clock.run_for(3000)
+    assert screen.now == 2 and said.text_content() == before
+    screen.click("pause")
+    assert said.text_content() == "s is computed: s = m + b = -0.32"
+
+
+SHOWN = """() => Object.fromEntries([...document.querySelectorAll(".node[data-state]")].map(node => [
+    node.querySelector(".name tspan").textContent,
+    [node.dataset.state, ...["data", "grad", "arrived"].map(kind => node.querySelector("." + kind)?.textContent ?? ""),
+     node.querySelector("title").textContent, node.querySelector(".box").getAttribute("fill")]]))"""
+PANEL = '() => [...document.querySelectorAll("#step data")].map(each => [each.className, each.value, each.textContent])'
+MARKED = '() => [...document.querySelectorAll(".edge[data-state=now]")].map(each => each.id.split("-e")[1])'
+
+
+@pytest.mark.parametrize("name", ["diamond", "fan_out", "twice", "neuron"])
+def test_numbers_on_the_page_are_the_engine_s_at_every_step(show: Callable[..., Screen], name: str) -> None:
+    screen = show(film(GRAPHS[name]()[0]))
+    E, _ = GRAPHS[name]()
+    stepper = Stepper(E)
+    names, order = display_names(stepper.order), stepper.order
+    forward = [node for node in order if node.rule]
+    for step in range(screen.last + 1):
+        assert screen.now == step
+        made = None
+        if len(forward) < step < screen.last:
+            stepper.step()
+            made = stepper.steps[stepper.position - 1]
+        known = {node for node in order if not node.rule} | {*forward[:step]}
+        nodes = screen.run(SHOWN)
+        for node in order:
+            state, data, grad, arrived, title, fill = nodes[names[node]]
+            writes = stepper.recorded.writes[node]
+            here = sum(place < stepper.position for place in writes)
+            assert data == (number_text(node.data) if node in known else "")
+            assert grad == ("–" if node.grad is None else number_text(node.grad))
+            assert arrived == (f"{here} of {len(writes)} in" if len(writes) > 1 else "")
+            assert (state == "future") == (node not in known)
+            assert node not in known or f"data {node.data!r}" in title
+            assert node.grad is None or repr(node.grad) in title
+            red, blue = int(fill[1:3], 16), int(fill[5:7], 16)
+            assert (blue > red) - (red > blue) == ((node.grad or 0) > 0) - ((node.grad or 0) < 0)
+        marked = screen.run(MARKED)
+        if made is not None:
+            assert nodes[names[made.input]][0] == "now"
+            assert marked == ([] if made.slot is None else [f"{order.index(made.node)}-{made.slot}"])
+            values = [("result", made.contribution), ("result", made.after)]
+            if made.slot is not None:
+                values = [("upstream", made.upstream), ("partial", made.partial), *values]
+            assert [(kind, float(value)) for kind, value, _ in screen.run(PANEL)] == values
+        elif 0 < step < screen.last:
+            node = forward[step - 1]
+            i = order.index(node)
+            assert marked == [f"{i}-{slot}" for slot, partial in enumerate(node.partials) if partial is not None]
+            assert [float(value) for _, value, _ in screen.run(PANEL)] == [node.data]
+        screen.press("ArrowRight")
+    assert stepper.position == len(stepper)
+
+
+def test_going_back_shows_what_was_there(show: Callable[..., Screen]) -> None:
+    screen = show(film(diamond()[0]))
+    states = '() => [document.getElementById("graph").innerHTML, document.getElementById("step").innerHTML]'
+    there = []
+    for _ in range(screen.last + 1):
+        there.append(screen.run(states))
+        screen.press("ArrowRight")
+    assert len({graph for graph, _ in there}) == len(there)
+    back = []
+    for _ in range(screen.last + 1):
+        back.append(screen.run(states))
+        screen.press("ArrowLeft")
+    assert back[::-1] == there
+
+
+def texts(screen: Screen) -> Any:
+    return screen.run('() => [...document.querySelectorAll("#graph text")].map(each => each.textContent)')
+
+
+def test_without_javascript_the_final_state_and_all_steps_are_there(show: Callable[..., Screen]) -> None:
+    made = film(fan_out()[0])
+    plain, played = show(made, java_script_enabled=False), show(made)
+    played.press("End")
+    assert plain.page.locator("noscript p").is_visible()
+    assert not plain.page.get_by_role("button").count() and plain.page.locator("#graph .line").first.is_visible()
+    assert plain.page.locator("#graph text").all_text_contents() == texts(played)
+    fills = [page.locator("#graph .box") for page in (plain.page, played.page)]
+    assert len({tuple(each.get_attribute("fill") for each in boxes.all()) for boxes in fills}) == 1
+    assert plain.page.locator("#steps .what").last.is_visible()
+    assert plain.page.locator("#steps dl").count() == len(made.frames)
+
+
+def test_paper_shows_the_final_state(show: Callable[..., Screen]) -> None:
+    screen = show(film(example()))
+    screen.press("ArrowRight")
+    screen.run("dispatchEvent(new Event('beforeprint'))")
+    screen.page.emulate_media(media="print")
+    assert screen.run("document.getElementById('slider').value") == "10"
+    assert not screen.page.locator("#controls").is_visible() and screen.page.locator("#steps dl").first.is_visible()
+    screen.page.emulate_media(media="screen")
+    screen.run("dispatchEvent(new Event('afterprint'))")
+    assert screen.now == 1
+
+
+FITS = """() => document.documentElement.scrollWidth <= innerWidth
+    && [...document.querySelectorAll("button, select, #slider")].every(each => {
+        const box = each.getBoundingClientRect();
+        return box.width >= 40 && box.height >= 40 && box.left >= 0 && box.right <= innerWidth
+            && box.top >= 0 && box.bottom <= innerHeight; })"""
+IN_VIEW = """() => {
+    const edge = document.querySelector(".edge[data-state=now]"), part = edge?.getBoundingClientRect();
+    const box = document.getElementById("graph").getBoundingClientRect();
+    const middle = part && [(part.left + part.right) / 2, (part.top + part.bottom) / 2];
+    return !part || box.left <= middle[0] && middle[0] <= box.right && box.top <= middle[1] && middle[1] <= box.bottom;
+}"""
+
+
+@pytest.mark.parametrize("make", [example, lambda: neuron()[0], hostile], ids=["example", "neuron", "hostile"])
+def test_a_phone_shows_controls_and_the_edge_in_use(show: Callable[..., Screen], make: Callable[[], Value]) -> None:
+    screen = show(film(make()), viewport=PHONE, is_mobile=True, has_touch=True)
+    for _ in range(screen.last + 1):
+        assert screen.run(FITS) and screen.run(IN_VIEW), screen.now
+        screen.press("ArrowRight")
+    screen.page.get_by_role("button", name="back").tap()
+    assert screen.now == screen.last - 1
+
+
+# Every text against the background behind it, by the formula of WCAG 2, in the page's own colours.
+CONTRASTS = """() => {
+    const rgb = text => text.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = each => {
+        for (let at = each; at; at = at.parentElement) {
+            const box = at.matches(".node") && at.querySelector(".box");
+            if (box) return getComputedStyle(box).fill;
+            const colour = getComputedStyle(at).backgroundColor;
+            if (rgb(colour)[3] !== 0) return colour;
+        }
+    };
+    const found = [];
+    for (const each of document.querySelectorAll("h1, p, dt, dd, dd *, .short, select, #place, svg text")) {
+        const style = getComputedStyle(each), drawn = each.closest("#graph");
+        if (!each.checkVisibility({ visibilityProperty: true }) || !each.textContent.trim()) continue;
+        const [front, back] = [light(rgb(drawn ? style.fill : style.color)), light(rgb(behind(each)))];
+        found.push([(Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05), each.textContent]);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_every_text_is_readable_in_light_and_in_dark(show: Callable[..., Screen], colours: str) -> None:
+    screen = show(film(Stepper(fan_out()[0], mistake="assign")), color_scheme=colours)
+    background = screen.run("getComputedStyle(document.documentElement).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 150) == (colours == "dark")
+    for step in (0, 3, 12, screen.last):
+        screen.page.get_by_role("slider", name="step").fill(str(step))
+        contrasts = screen.run(CONTRASTS)
+        assert len(contrasts) > 60
+        assert [each for each in contrasts if each[0] < 4.5] == []
+
+
+def test_motion_is_for_who_wants_it(show: Callable[..., Screen]) -> None:
+    moving = "() => getComputedStyle(document.querySelector('.edge[data-state=now] .line')).animationName"
+    for motion, name in (("no-preference", "march"), ("reduce", "none")):
+        screen = show(film(example()), reduced_motion=motion)
+        screen.press("ArrowRight")
+        assert screen.run(moving) == name
+
+
+def test_hostile_labels_neither_break_the_page_nor_run(show: Callable[..., Screen]) -> None:
+    screen = show(film(hostile()))
+    for _ in range(screen.last + 1):
+        screen.press("ArrowRight")
+    assert screen.now == screen.last and screen.page.title().startswith("Backprop through </script><scr")
+    assert screen.run("[document.scripts.length, document.images.length, document.links.length]") == [2, 0, 0]
+    tooltips = screen.page.locator("#graph .node > title").all_text_contents()
+    assert any(text.startswith(HOSTILE[1]) for text in tooltips)
+
+
+def test_the_frame_in_jupyter_plays(browser: Any) -> None:
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.set_content(f"<body>{film(example())._repr_html_()}</body>")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="forward").click()
+    assert frame.locator("#place").text_content() == "1 / 10"
+    assert complaints == []
+    context.close()

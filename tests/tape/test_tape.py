@@ -1,0 +1,742 @@
+"""The laws of the tape: the engine's numbers, bit by bit, or the engine's error; and what is compiled, once."""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import product
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from engine import DomainError, Value, derivative, hessian, log, maximum, operation, sqrt, topological_order, total
+from engine.domain import RECORDING
+from engine.rules import TABLE, Rule
+from engine.tape.kernel import Kernel, _imported
+from engine.tape.program import Kind, flatten, ranged
+from engine.tape.tape import Tape, recording, trace
+from tests.graphs import GRAPHS, ROWS, Built, Recipe, each_graph, leaves, recipes
+from tests.tape.support import bits, eager, outcome, shared_kernel, sizes
+from tests.test_rules import EDGES, OUTSIDE, TOO_LARGE, Point, points
+
+
+def own(name: str, formula: str, *partials: str) -> Rule:
+    rule: Rule = operation(name, formula, *partials)(*[Value(0.3)] * len(partials)).rule
+    return rule
+
+
+OWN = {
+    "literal exponents": own("powers", "x**0.5 + 2**x + x**-1.5 + x**2 - x**3", "x**-0.5 / 2 + 3 * x**2"),
+    "a literal exponent": own("root", "x**0.5", "1 / (2 * z)"),
+    "pow by its name": own("doubling", "pow(2, x)", "z * log(2)"),
+    "a power in another row": own("halves", "term(x, 0.5, 1)", "1 / (2 * z)"),
+    "three operands": own("line", "c * x + y**2", "c", "2 * y", "x"),
+    "the name of a row": own("mul", "x * y + 1", "y * 2", "x"),
+    "the name of another": own("tanh", "tanh(x) + x", "sech(x)**2 + 1"),
+    "the same name": own("tanh", "tanh(x) - x", "sech(x)**2 - 1"),
+    "a hidden overflow": own("fermi", "1 / (1 + exp(x))", "-z * (1 - z)"),
+    "a hidden overflow in a row": own("cosine", "unit(x, y) + 1", "x", "y"),
+    "a hidden overflow in a choice": own("chosen", "2 if exp(x) > 3 else x", "1"),
+    "lists": own("weighted", "first(softmax([x, y])) + sum([x * x, y])", "2 * x", "1"),
+    "over two lines": own("lines", "(x +\n 1.5) * x", "(2 * x +\n 1.5)"),
+}
+each_own = pytest.mark.parametrize("rule", OWN.values(), ids=OWN)
+
+# Rows that a batch is tried on: all that are made of + - * / and choices, and some of each other form.
+BATCHED = """add sub mul div neg abs relu leaky_relu maximum minimum step sign greater
+             pow exp log sqrt sin tanh sigmoid hypot unit logsumexp share term""".split()  # noqa: SIM905
+
+
+def all_kinds(rules: Iterable[Rule]) -> list[Kind]:
+    """Each rule with variables in all slots."""
+    return [Kind(rule, (True,) * (1 if ranged(rule) else len(rule.operands))) for rule in rules]
+
+
+WITH_CONSTANTS = (
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "pow",
+    "hypot",
+    "maximum",
+    "minimum",
+    "greater",
+)  # the rows that are tried with them
+SOME = [Kind(ROWS[name], wanted) for name in WITH_CONSTANTS for wanted in ((True, False), (False, True))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels() -> Iterator[None]:
+    rows = [rule for rule in TABLE if rule is not ROWS["total"]]
+    batched = [*(ROWS[name] for name in BATCHED), *OWN.values()]
+    unwanted = [
+        Kind(ROWS[name], (False,) * len(ROWS[name].operands))
+        for name in ("sin", "abs", "exp", "log", "sqrt", "mul", "add")
+    ]
+    with shared_kernel([*all_kinds(rows), *SOME], [*all_kinds(batched), *SOME, *unwanted]):
+        yield
+
+
+def same_as_eager(E: Value) -> None:
+    """Value and gradient of E's tape are those of the engine, or its DomainError is."""
+    tape = Tape(E)
+    expected = outcome(lambda: eager(E, tape.parameters))
+    assert outcome(tape.value_and_gradient) == expected
+    assert type(expected) is str or bits(tape.values()) == expected[:1]
+
+
+def test_the_measure_can_fail() -> None:
+    (x,) = leaves(x=0.7)
+    E = x.sin()
+    same_as_eager(E)
+    E._dx = E.partials[0] * (1 + 2**-52)  # type: ignore[operator, assignment]
+    with pytest.raises(AssertionError):
+        same_as_eager(E)
+    E = x.sin()
+    E._data += 2**-53
+    with pytest.warns(UserWarning, match="was set to another number"), pytest.raises(AssertionError):
+        same_as_eager(E)
+    assert bits([0.0]) != bits([-0.0])
+    assert sizes(x * 3 - x * 2.5, [x]) == [5.5]
+
+
+# -- one lane: bit by bit
+
+
+@each_graph
+def test_a_tape_is_bitwise_the_engine(make: Callable[[], Built]) -> None:
+    same_as_eager(make()[0])
+
+
+@given(recipe=recipes() | recipes(most=40))
+@settings(max_examples=150, deadline=None)
+def test_a_tape_of_any_graph_is_bitwise_the_engine(recipe: Recipe) -> None:
+    nodes: list[Any] = [Value(number) for number in recipe.numbers]
+    for name, operands in recipe.rows:
+        constant = float if name in WITH_CONSTANTS or ROWS[name].many else Value
+        nodes.append(ROWS[name].apply([nodes[x] if type(x) is int else constant(x) for x in operands]))
+    same_as_eager(total(recipe.sinks(nodes)))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_on_a_tape_is_bitwise_the_engine(name: str) -> None:
+    """At ordinary and extreme operands, outside the domain and at its edge; the error too is the engine's."""
+    others: list[tuple[Any, ...]] = [*OUTSIDE, *TOO_LARGE, *EDGES]
+    where: list[Point] = [*points(name), *(point for row, point, *_ in others if row == name)]
+    for size in {len(point) for point in where}:
+        operands = [Value(0.3 if name not in ("acosh",) else 1.3, f"x{i}") for i in range(size)]
+        tape = Tape(ROWS[name].apply(operands) * 0.37)
+        for point in where:
+            if len(point) == size:
+                for operand, x in zip(operands, point, strict=True):
+                    operand.data = x
+                fresh = [Value(x, f"x{i}") for i, x in enumerate(point)]
+                expected = outcome(partial(lambda fresh: eager(ROWS[name].apply(fresh) * 0.37, fresh), fresh))
+                assert outcome(tape.value_and_gradient) == expected, f"{name}{point}"
+
+
+def weighted_sums() -> Built:
+    """Σ of products in every form: shared, nested, of one operand twice, of two computed nodes, with constants."""
+    a, b, c = leaves(a=0.83, b=-1.7, c=0.29)
+    p, s = a * b, total([a * b, c * 2.5, 0.3 * b, a * a, b])
+    inner = total([s * a, p, p * c, 1.5, c.sin() * b.cos()])
+    return total([inner * s, s * s, p, a * inner, total([a, b]) * 0.7, total([a * 0.1]), inner]), [a, b, c]
+
+
+def negative_zeros() -> Built:
+    a, b = leaves(a=-0.0, b=0.0)
+    return total([a * 3.5, b * -2.0, a / 2.0]) * -1.0 + (-0.0 + a) * -0.0 - abs(a) * 1.5, [a, b]
+
+
+def nothing_but_negative_zero() -> Built:
+    (a,) = leaves(a=-0.0)
+    return a * 1.5, [a]
+
+
+def zeros_of_both_signs() -> Built:
+    a, b = leaves(a=0.0, b=-0.0)
+    return maximum(a, b) + maximum(b, a) * 2.0 + a**0.0 + hypot_of(a, b), [a, b]
+
+
+def hypot_of(a: Value, b: Value) -> Value:
+    return ROWS["hypot"].apply([a, b])  # type: ignore[no-any-return]
+
+
+def a_leaf() -> Built:
+    (a,) = leaves(a=1.7)
+    return a, [a]
+
+
+OTHERS = {
+    make.__name__: make
+    for make in (weighted_sums, negative_zeros, nothing_but_negative_zero, zeros_of_both_signs, a_leaf)
+}
+
+
+@pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS)
+def test_other_graphs_on_a_tape_are_bitwise_the_engine(make: Callable[[], Built]) -> None:
+    same_as_eager(make()[0])
+
+
+@each_own
+def test_an_operation_of_ones_own_works_on_a_tape(rule: Rule) -> None:
+    rng, inputs, w = Random(rule.value), [Value(0.61, name) for name in rule.operands], Value(1.0, "w")
+
+    def graph(xs: list[Value]) -> Value:
+        return rule.apply([x * w for x in xs]) * 0.7  # type: ignore[no-any-return]
+
+    tape, raised = Tape(graph(inputs), inputs), 0
+    for i in range(200):
+        size = (0.5, 3.0, 40.0, 800.0, 1.7e308)[i % 5]
+        xs = [Value(size * rng.uniform(-1, 1), name) for name in rule.operands]
+        expected = outcome(partial(lambda xs: eager(graph(xs), [w]), xs))
+        if type(expected) is str:
+            expected, raised = f"sample 0: {expected}", raised + 1
+        assert outcome(partial(tape.value_and_gradient, [[x.data for x in xs]])) == expected
+    assert raised < 150
+
+
+@pytest.mark.parametrize("name", ["a literal exponent", "pow by its name", "a power in another row"])
+def test_a_power_is_pow_and_not_what_a_compiler_makes_of_it(name: str) -> None:
+    """Once in a thousand, sqrt(x) is another double than pow(x, 0.5), and exp2(x) another than pow(2.0, x)."""
+    rng, x, w = Random(7), Value(0.61), Value(1.0)
+    numbers = [rng.uniform(0.1, 40) for _ in range(50_000)]
+    tell = [[x] for x in numbers if math.sqrt(x) != math.pow(x, 0.5) or 2.0**x != math.exp(x * math.log(2))]
+    expected = [OWN[name].apply([number]) for [number] in tell]
+    assert bits(Tape(OWN[name].apply([x * w]), [x]).values(tell)) == bits(expected)
+
+
+def test_two_operations_of_one_name_are_two() -> None:
+    x, w = Value(0.7), Value(1.0)
+    three = [rule.apply([x * w]) for rule in (OWN["the name of another"], OWN["the same name"], ROWS["tanh"])]
+    assert bits(Tape(total(three), [x]).values([[0.7]])) == bits([total(three).data])
+    assert len({bits(Tape(E, [x]).values([[0.7]]))[0] for E in three}) == 3
+
+
+@each_graph
+def test_a_tape_of_a_derivative_is_only_another_graph(make: Callable[[], Built]) -> None:
+    E, variables = make()
+    if make is GRAPHS["deep_sharing"]:
+        return  # the graph of its second derivatives has a million paths, which make test_calculus.py's point
+    same_as_eager(derivative(E, variables[0]) * 0.7)
+
+
+def test_a_tape_of_a_second_derivative() -> None:
+    E, variables = GRAPHS["neuron"]()
+    for row in hessian(E, variables[:4]):
+        for entry in row:
+            same_as_eager(entry)
+
+
+def test_a_tape_of_a_million_paths_and_of_a_long_chain() -> None:
+    x = Value(0.3, "x")
+    node = x
+    for i in range(20_000):
+        node = node * 0.999 + (i % 7) * 0.001
+    same_as_eager(node.sin())
+
+
+# -- many lanes
+
+SIZES = [1, 2, 15, 16, 17, 100]
+
+
+def batch_of(leaves: list[Value], size: int, seed: int = 5) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Samples around the leaves' data, the first exactly there: of them all, most are in the graph's domain."""
+    rng = Random(seed)
+    rows = [[leaf.data * (1 + 0.2 * rng.uniform(-1, 1) * (i > 0)) for leaf in leaves] for i in range(size)]
+    return np.array(rows)
+
+
+def one_by_one(tape: Tape, batch: Any) -> list[Any]:
+    """The graph of each sample, made by the engine: of the tape's own parameters, and of its inputs as constants."""
+    made: list[Any] = []
+    for row in batch.tolist():
+        nodes: dict[Any, Any] = dict(zip(tape.inputs, row, strict=True))
+        for node in topological_order(tape.E):
+            if node.rule is None:
+                nodes.setdefault(node, node)
+            else:
+                nodes[node] = node.rule.apply([nodes[i] if type(i) is Value else i for i in node.inputs])
+        made.append(nodes[tape.E])
+    return made
+
+
+def same_in_batches(tape: Tape, batch: Any) -> None:
+    """Values bit by bit; the gradient to 1e-12 of the sum of what is added up in it; neither, if the engine raises."""
+    try:
+        graphs = one_by_one(tape, batch)
+    except DomainError as error:
+        with pytest.raises(DomainError, match=r"^sample \d+: " + re.escape(str(error)[:20])):
+            tape.values(batch)
+        return
+    expected = [E.data if type(E) is Value else E for E in graphs]
+    assert bits(tape.values(batch)) == bits(expected)
+    if not tape.parameters:
+        assert tape.value_and_gradient(batch)[1].shape == (0,)
+        return
+    try:
+        slopes = [eager(E, tape.parameters)[1] for E in graphs]
+        largest = np.mean([sizes(E, tape.parameters) for E in graphs], axis=0)
+    except DomainError:
+        with pytest.raises(DomainError, match=r"^sample \d+: "):
+            tape.value_and_gradient(batch)
+        return
+    mean, gradient = tape.value_and_gradient(batch)
+    assert mean == pytest.approx(np.mean(expected), rel=1e-14, abs=1e-14 * float(np.mean(np.abs(expected))))
+    assert np.all(np.abs(gradient - np.mean(slopes, axis=0)) <= 1e-12 * largest), (gradient, slopes)
+
+
+def test_the_measure_for_batches_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    E, (x, _) = GRAPHS["diamond"]()
+    tape = Tape(E, [x])
+    same_in_batches(tape, batch_of([x], 3))
+    tape.literals = tape.literals.copy()
+    true = tape.value_and_gradient
+    monkeypatch.setattr(tape, "value_and_gradient", lambda batch: (true(batch)[0], true(batch)[1] * (1 + 1e-11)))
+    with pytest.raises(AssertionError):
+        same_in_batches(tape, batch_of([x], 3))
+    monkeypatch.setattr(tape, "values", lambda batch, true=tape.values: true(batch) * (1 + 2**-52))
+    with pytest.raises(AssertionError):
+        same_in_batches(tape, batch_of([x], 3))
+
+
+def mixed() -> Built:
+    """Both inputs a factor, both parameters a factor, one shared; parts that no parameter is in, and none but."""
+    x, y, w, b = leaves(x=0.83, y=-1.7, w=0.29, b=0.55)
+    neuron = total([w * x, b * y, b]).tanh()
+    s = total([x * y, w * b, neuron * w, x * 0.3, 2.5 * w, b * b, x * x, 1.5, (x * y).sin(), (x * y).sin() * w, y, w])
+    return total([s * s, relu_of(s) * w, abs(x) * b, neuron]), [x, y]
+
+
+def relu_of(a: Value) -> Value:
+    return ROWS["relu"].apply([a])  # type: ignore[no-any-return]
+
+
+def kinks() -> Built:
+    """A batch around 0 meets every kink on either side, and at it."""
+    x, y, w = leaves(x=0.5, y=-0.5, w=1.0)
+    u, v = x * w, y * w
+    parts = [ROWS[name].apply([u]) for name in ("relu", "abs", "step", "sign", "leaky_relu")]
+    parts += [ROWS[name].apply([u, v]) for name in ("maximum", "minimum", "greater")]
+    return total([part * (0.3 + i) for i, part in enumerate(parts)]) + maximum(u, u) * 0.9, [x, y]
+
+
+def own_in_batches() -> Built:
+    x, y, w = leaves(x=0.5, y=0.6, w=1.0)
+    operands = [x * w, y * w, y * w * w]
+    return total([rule.apply(operands[: len(rule.operands)]) for rule in OWN.values()]), [x, y]
+
+
+def without_parameters() -> Built:
+    x, y = leaves(x=0.5, y=-0.5)
+    return x * y, [x, y]
+
+
+def an_input() -> Built:
+    x, w = leaves(x=0.5, w=0.3)
+    return x + w * 0.0, [x]
+
+
+def without_its_input() -> Built:
+    """E doesn't depend on x, nor on all of the inputs."""
+    x, w = leaves(x=0.5, w=-0.5)
+    return w * 1.7, [x]
+
+
+BATCHES: dict[str, Callable[[], Built]] = {
+    make.__name__: make
+    for make in (mixed, kinks, own_in_batches, without_parameters, an_input, without_its_input, GRAPHS["neuron"])
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("make", BATCHES.values(), ids=BATCHES)
+def test_a_batch_is_its_samples(make: Callable[[], Built], size: int) -> None:
+    E, inputs = make()
+    batch = batch_of(inputs, size)
+    if make is kinks:
+        batch = np.array([[x, y] for x, y in product((-0.0, 0.3, 0.0, -0.3, 0.7), repeat=2)] * 4)[:size]
+    same_in_batches(Tape(E, inputs[:3]), batch[:, :3])
+
+
+def in_batches(recipe: Recipe) -> Built:
+    """The recipe's graph with rows that a batch is tried on, and E's dependence on a parameter w."""
+    by_size = {n: [name for name in BATCHED if len(ROWS[name].operands) == n and not ROWS[name].many] for n in (1, 2)}
+    inputs, w = [Value(x, f"x{i}") for i, x in enumerate(recipe.numbers)], Value(1.0, "w")
+    nodes: list[Any] = [x * w for x in inputs]
+    for i, (name, operands) in enumerate(recipe.rows):
+        fixed = by_size.get(0 if ROWS[name].many else len(operands))
+        taken = ROWS[name if name in BATCHED or name == "total" else fixed[i % len(fixed)] if fixed else "term"]
+        nodes.append(taken.apply([nodes[each] if type(each) is int else each * w for each in operands]))
+    return total(recipe.sinks(nodes)), inputs
+
+
+@given(recipe=recipes(most=15))
+@settings(max_examples=100, deadline=None)
+def test_a_batch_of_any_graph_is_its_samples(recipe: Recipe) -> None:
+    try:
+        E, inputs = in_batches(recipe)
+    except DomainError:
+        return
+    tape = Tape(E, inputs)
+    batch = batch_of(inputs, 19)
+    for sample in range(len(batch)):  # one by one, too: a DomainError of one is none of the others
+        same_in_batches(tape, batch[sample : sample + 1])
+    same_in_batches(tape, batch)
+
+
+def test_some_leaves_in_one_lane_are_bitwise_the_engine() -> None:
+    for make in (mixed, own_in_batches):
+        E, inputs = make()
+        tape = Tape(E, inputs)
+        expected = eager(E, tape.parameters)
+        mean, gradient = tape.value_and_gradient([[x.data for x in inputs]])
+        assert (bits([mean]), bits(gradient)) == (bits([expected[0]]), bits(expected[1]))
+
+
+def test_inputs_that_arent_in_the_graph_change_nothing() -> None:
+    x, y, w = leaves(x=0.3, y=0.4, w=1.7)
+    tape = Tape((x * w).sin(), [y, x])
+    assert bits(tape.values([[9.0, 0.3], [7.0, 0.5]])) == bits([(x * w).sin().data, (0.5 * w).sin().data])
+
+
+# -- never a silently wrong replay
+
+BRANCHES: dict[str, Callable[[Value, Value], Any]] = {
+    "<": lambda x, y: x if x < y else y,
+    "<=": lambda x, y: x if x <= 0.5 else y,
+    ">": lambda x, y: x if x > y else y,
+    ">=": lambda x, y: x if x <= 0.5 else y,
+    "max": lambda x, y: max(x, y),
+    "min": lambda x, y: min([x, y]),
+    "sorted": lambda x, y: sorted([x, y])[0],
+    "between": lambda x, y: x if -1 < x < 1 else y,
+}
+
+
+@pytest.mark.parametrize("f", BRANCHES.values(), ids=BRANCHES)
+def test_a_choice_between_values_cant_be_recorded(f: Callable[..., Any]) -> None:
+    assert type(f(Value(0.3), Value(0.4))) is Value
+    with pytest.raises(TypeError, match=r"^a tape can't replay a choice between Values: write maximum, .*relu"):
+        trace(f, [0.3, 0.4])
+    assert not RECORDING.get() and Value(0.3) < Value(0.4), "nothing is left recording"
+
+
+def test_a_value_has_no_truth_while_recording_either() -> None:
+    with pytest.raises(TypeError, match="neither true nor false"):
+        trace(lambda x, y: x if x else y, [0.3, 0.4])
+    assert not RECORDING.get()
+
+
+def test_an_error_of_the_function_leaves_nothing_recording() -> None:
+    def f(x: Value) -> Value:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match=r"^mine$"):
+        trace(f, [0.3])
+    assert not RECORDING.get()
+    with pytest.raises(KeyError), recording(), recording():
+        raise KeyError
+    assert not RECORDING.get()
+
+
+def test_recording_is_nobody_elses_concern() -> None:
+    seen: list[bool] = []
+    with recording():
+        thread = threading.Thread(target=lambda: seen.append(Value(0.3) < Value(0.4)))
+        thread.start()
+        thread.join()
+        contextvars.Context().run(lambda: seen.append(Value(0.3) < Value(0.4)))
+        with pytest.raises(TypeError):
+            _ = Value(0.3) < Value(0.4)
+    assert seen == [True, True]
+
+
+def test_trace_takes_a_function_of_numbers_or_of_one_list() -> None:
+    w = Value(0.7, "w")
+    assert bits(trace(lambda x, y: w * x + y, [0.3, 0.4]).values([[0.5, 0.6]])) == bits([0.7 * 0.5 + 0.6])
+    assert bits(trace(lambda xs: w * xs[0] + xs[1], [0.3, 0.4]).values([[0.5, 0.6]])) == bits([0.7 * 0.5 + 0.6])
+    assert bits(trace(lambda *xs: w * xs[0] + xs[1], [0.3, 0.4]).values([[0.5, 0.6]])) == bits([0.7 * 0.5 + 0.6])
+    with pytest.raises(TypeError, match=r"^the function to trace returned float; a Value .* is expected$"):
+        trace(lambda x: 0.5, [0.3])  # type: ignore[arg-type, return-value]
+
+
+FAILS: dict[str, tuple[Callable[[Value, Value], Value], float, float]] = {  # f(x, w); w; an x where it fails
+    "log of a negative": (lambda x, w: log(x * w), 1.0, -0.5),
+    "an overflow": (lambda x, w: (x * w).exp() * 0.5, 1.0, 800.0),
+    "a division by 0": (lambda x, w: w / x, 1.0, 0.0),
+    "the root's slope at 0": (lambda x, w: sqrt(x * w) * 3.0, 1.0, 0.0),
+    "a gradient too large": (lambda x, w: (w * 1e200) * x, 1e-200, 1e150),
+    "a sum too large": (lambda x, w: total([w * x, w * x * 1.0, x]), 1.0, 1.5e308),
+    "an infinity less another": (lambda x, w: total([w * x * 1.0, -(w * x) * 1.0, x, w * x]), 2.0, 1.5e308),
+    "an overflow then 1/inf": (lambda x, w: 1 / (1 + (x * w).exp()), 1.0, 800.0),
+    "an overflow behind relu": (lambda x, w: (-(x * w).exp()).relu() + w, 1.0, 800.0),
+    "an overflow times 0": (lambda x, w: (x * w * w) * 0.0 + w, 1e200, 1e200),
+    "a product behind a maximum": (lambda x, w: maximum(-(x * w), w) * 0.5, 1e200, 1e200),
+    "a quotient behind a step": (lambda x, w: ROWS["step"].apply([w / x]) + w, 1.0, 0.0),
+    "unit of far away": (lambda x, w: ROWS["unit"].apply([x * w, x * w]), 1.0, 1.5e308),
+    "hypot of far away": (lambda x, w: ROWS["hypot"].apply([x * w, x * w]), 1.0, 1.5e308),
+    "an operation of one's own": (lambda x, w: OWN["a hidden overflow"].apply([x * w]), 1.0, 800.0),
+    "one that uses a row": (lambda x, w: OWN["a hidden overflow in a row"].apply([x * w, x * w]), 1.0, 1.5e308),
+    "one that compares": (lambda x, w: OWN["a hidden overflow in a choice"].apply([x * w]), 1.0, 800.0),
+}
+
+
+@pytest.mark.parametrize("at", [0, 15, 16, 20])
+@pytest.mark.parametrize("f, weight, where", FAILS.values(), ids=FAILS)
+def test_a_replay_that_fails_raises_the_engines_error(
+    f: Callable[[Value, Value], Value], weight: float, where: float, at: int
+) -> None:
+    w = Value(weight, "w")
+    with pytest.raises(DomainError) as expected:
+        f(Value(where, "x"), w).backward()
+    fine = 0.7 / max(weight, 1.0)
+    x = Value(fine, "x")
+    tape = Tape(f(x, w), [x])
+    batch = np.full((21, 1), fine)
+    batch[at] = where
+    with pytest.raises(DomainError) as raised:
+        tape.value_and_gradient(batch)
+    assert str(raised.value) == f"sample {at}: {expected.value}"
+    try:
+        f(Value(where, "x"), w)
+    except DomainError:
+        with pytest.raises(DomainError, match=re.escape(str(raised.value))):
+            tape.values(batch)
+    else:
+        assert np.isfinite(tape.values(batch)).all(), "only the gradient fails"
+    assert np.isfinite(tape.values(np.delete(batch, at, axis=0))).all(), "nothing is left of it"
+
+
+def test_an_infinite_partial_that_isnt_needed_is_none() -> None:
+    """Upstream is 0 in one sample: the engine doesn't raise, and the numbers are its numbers."""
+    x, y, w, v = leaves(x=0.5, y=0.7, w=1.3, v=0.9)
+    tape = Tape(sqrt(x * w) * y + v * x, [x, y])
+    same_in_batches(tape, np.array([[0.5, 0.7], [0.0, 0.0], [0.3, 0.0], [0.25, -0.3]]))
+    with pytest.raises(DomainError, match=r"^sample 2: sqrt: dz/dx = "):
+        tape.value_and_gradient([[0.5, 0.7], [0.0, 0.0], [0.0, 0.2], [0.25, -0.3]])
+
+
+def test_what_the_derivatives_by_inputs_would_be_doesnt_matter() -> None:
+    """The root's slope at x = 0 isn't needed for ∂E/∂w, whether or not another sample fails."""
+    x, w = leaves(x=0.5, w=1.3)
+    tape = Tape(sqrt(x) * log(w + x), [x])
+    assert tape.value_and_gradient([[0.0], [0.5]])[1] == pytest.approx([0.5**0.5 / 1.8 / 2], rel=1e-12)
+    with pytest.raises(DomainError, match=r"^sample 1: log: "):
+        Tape(sqrt(x) * w + log(0.7 - x * w), [x]).value_and_gradient([[0.0], [0.6]])
+    y = Value(0.5, "y")
+    tape = Tape(sqrt(x) * w + sqrt(y * w) * 0.0, [x, y])
+    mean, gradient = tape.value_and_gradient([[0.0, 0.0], [0.25, 0.3]])
+    assert (mean, gradient.tolist()) == (0.25 * 1.3, [0.25])
+
+
+def test_a_mean_that_is_too_large_is_an_error() -> None:
+    x, w = leaves(x=0.5, w=1.0)
+    tape = Tape(x * w, [x])
+    assert tape.value_and_gradient([[1.7e308]] * 5)[0] == pytest.approx(1.7e308)
+    try:
+        mean, _ = tape.value_and_gradient([[1.7976931348623157e308]] * 49)
+        assert np.isfinite(mean)
+    except DomainError:
+        pass
+
+
+# -- batches, inputs, and what a replay leaves alone
+
+
+@pytest.mark.parametrize(
+    "batch, given",
+    [
+        (None, "NoneType"), ([], "list"), ([0.3, 0.4], "list"), ([[0.3]], "list"), ([[0.3, 0.4, 0.5]], "list"),
+        ([[0.3, 0.4], [0.3]], "list"), (0.5, "float"), ("ab", "str"), ([["a", "b"]], "list"), ([[{}, 0.3]], "list"),
+        ([[[0.3, 0.4]]], "list"), (np.zeros((0, 2)), r"shape \(0, 2\)"), (np.zeros((4, 3)), r"shape \(4, 3\)"),
+        (np.zeros(2), r"shape \(2,\)"), ([[Value(0.3), Value(0.4)]], "list"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_batch_of_another_shape_is_refused_in_one_sentence(batch: Any, given: str) -> None:
+    x, y, w = leaves(x=0.3, y=0.4, w=1.7)
+    tape = Tape((x * w) * y, [x, y])
+    for replay in (tape.values, tape.value_and_gradient):
+        with pytest.raises(ValueError, match=rf"^a batch is an array of M rows of 2 numbers each; given was {given}"):
+            replay(batch)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_batch_that_isnt_finite_is_refused_with_the_sample(wrong: float) -> None:
+    x, w = leaves(x=0.3, w=1.7)
+    with pytest.raises(DomainError, match=rf"^sample 2 .* {wrong} where"):
+        Tape(x * w, [x]).values([[0.3], [0.4], [wrong], [0.5]])
+
+
+def test_any_array_of_the_shape_is_a_batch() -> None:
+    x, y, w = leaves(x=0.3, y=0.4, w=1.7)
+    tape = Tape((x * w) * y, [x, y])
+    expected = bits(tape.values([[1, 2], [3, 4], [5, 6]]))
+    rows = np.array([[1, 2], [3, 4], [5, 6]])
+    constant = rows.astype(float)
+    constant.flags.writeable = False
+    for batch in (rows, rows.astype(np.float32), np.asfortranarray(constant), constant, np.repeat(rows, 2, 0)[::2]):
+        assert bits(tape.values(batch)) == expected
+    signatures = tape.kernel.module.replay.signatures
+    assert len(signatures) == 1, "each type of array would be compiled anew, for seconds"
+
+
+@pytest.mark.parametrize(
+    "inputs", [[0.3], ["x"], [None], 0.3, "x", [Value(0.3) * 2], [[Value(0.3)]], "computed", "twice"], ids=repr
+)
+def test_inputs_are_different_leaves(inputs: Any) -> None:
+    x, w = leaves(x=0.3, w=1.7)
+    E = x * w
+    named: dict[Any, Any] = {"computed": [E], "twice": [x, w, x]}
+    given = named.get(inputs, inputs) if isinstance(inputs, str) else inputs
+    with pytest.raises(ValueError, match=r"^a tape's inputs are (different leaves; .* twice|leaves, .*given was .*)$"):
+        Tape(E, given)
+
+
+def test_only_a_graph_has_a_tape() -> None:
+    with pytest.raises(TypeError):
+        Tape(0.5)  # type: ignore[arg-type]
+
+
+def test_a_replay_takes_the_parameters_present_data() -> None:
+    x, w = leaves(x=0.3, w=1.7)
+    tape, whole = Tape((x * w).sin(), [x]), Tape((x * w).sin())
+    w.data = -0.4
+    assert bits(tape.values([[0.3]])) == bits(whole.values()) == bits([(x * w).sin().data])
+    x.data = 1.1
+    assert bits(whole.values()) == bits([(x * w).sin().data]) != bits(tape.values([[0.3]]))
+    mean, gradient = tape.value_and_gradient([[1.1]])
+    E = (x * w).sin()
+    E.backward()
+    assert (mean, gradient.tolist()) == (E.data, [w.grad])
+
+
+def test_a_replay_leaves_the_graph_alone() -> None:
+    E, variables = GRAPHS["neuron"]()
+    E.backward()
+    before = [(node.data, node.grad, node.partials) for node in topological_order(E)]
+    tape = Tape(E, variables[:3])
+    tape.value_and_gradient([[0.9, 0.8, 0.7]])
+    with pytest.raises(DomainError):
+        tape.value_and_gradient([[-1.7e308, -1.7e308, 1.7e308]])
+    Tape(E).value_and_gradient()
+    assert [(node.data, node.grad, node.partials) for node in topological_order(E)] == before
+
+
+def test_two_replays_are_the_same_and_arrays_are_the_callers() -> None:
+    E, inputs = mixed()
+    tape, batch = Tape(E, inputs), batch_of(inputs, 33)
+    kept = batch.copy()
+    values, (mean, gradient) = tape.values(batch), tape.value_and_gradient(batch)
+    first = [*bits(values), *bits([mean]), *bits(gradient)]
+    values[:] = gradient[:] = 7.0
+    assert [*bits(tape.values(batch)), *bits([tape.value_and_gradient(batch)[0]])] == first[:34]
+    assert bits(tape.value_and_gradient(batch)[1]) == first[34:]
+    assert np.array_equal(batch, kept)
+
+
+def test_a_tape_says_what_it_is() -> None:
+    E, variables = GRAPHS["neuron"]()
+    assert re.fullmatch(r"Tape: 4 parameters, 3 inputs, \d+ instructions, \d+ bytes", repr(Tape(E, variables[:3])))
+    tape = Tape(E, variables[:3])
+    assert [parameter.label for parameter in tape.parameters] == ["w1", "w2", "w3", "b"]
+    assert tape.parameters == variables[3:] and tape.inputs == variables[:3] and tape.E is E
+    assert Tape(E, []).parameters == [x for x in topological_order(E) if x.rule is None]
+
+
+def test_a_program_is_small_and_linear() -> None:
+    """At most 40 bytes a node, for the graph of many samples in one."""
+
+    def size(count: int) -> tuple[int, int]:
+        w = [Value(0.1 * i) for i in range(3)]
+        E = total([total([w[0] * (0.3 + i), w[1], w[2] * 0.7]).relu() * 0.5 for i in range(count)])
+        program = flatten(E).program
+        return program.bytes, len(topological_order(E))
+
+    (small, nodes), (large, many) = size(300), size(3000)
+    assert large / many <= 40 and large / small == pytest.approx(many / nodes, rel=0.01)
+
+
+# -- what is compiled is kept
+
+SCRIPT = """
+from engine import Value
+from engine.tape.tape import Tape
+x, w = Value(0.3), Value(1.7)
+print(*[Tape(f(x * w), [x]).values([[0.3], [0.5]]).tolist() for f in (Value.sin, Value.cos)])
+"""
+
+
+def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+    """Nor does it take the sine's code for the cosine, which is the same but for a name."""
+
+    def run() -> tuple[str, str]:
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, check=True
+        )
+        return done.stdout, done.stderr
+
+    (numbers, lines), again = run(), run()
+    assert numbers == f"{[math.sin(x * 1.7) for x in (0.3, 0.5)]} {[math.cos(x * 1.7) for x in (0.3, 0.5)]}\n"
+    assert lines == "".join(f"stepgrad: compiling replay for Σ, {rows} (once)\n" for rows in ("mul, sin", "cos, mul"))
+    assert again == (numbers, "")
+    kept = sorted(path.name for path in (tmp_path / "stepgrad").iterdir())
+    assert len(kept) == 3 and all(re.fullmatch(r"__pycache__|stepgrad_[0-9a-f]{20}\.py", name) for name in kept)
+
+
+def cached_module(source: str) -> Any:
+    return _imported("stepgrad_test", source)
+
+
+def test_source_is_kept_as_a_module_or_else_run_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "cache" / "stepgrad" / "stepgrad_test.py"
+    monkeypatch.setitem(sys.modules, "stepgrad_test", None)
+    assert cached_module("kept = {cached}").kept is True and path.read_text() == "kept = True"
+    assert sys.modules["stepgrad_test"].kept is True
+    written = path.stat().st_mtime_ns
+    assert cached_module("kept = {cached}").kept is True and path.stat().st_mtime_ns == written
+    path.write_bytes(b"kept = \xff")
+    assert cached_module("kept = {cached}").kept is True, "a damaged file is written anew"
+    assert cached_module("if {cached}: raise RuntimeError('cannot cache function')\nkept = {cached}").kept is False
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
+        assert cached_module("kept = {cached} or 0").kept == 0
+        assert not any(file.name.endswith(".part") for file in path.parent.iterdir())
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
+    assert cached_module("kept = {cached}").kept is False
+
+
+def test_a_tape_works_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
+    loops = Kernel((), 1, "")
+    assert loops.names == [] and not hasattr(loops.module, "__file__")
+    tape = Tape(Value(0.3))
+    tape.kernel, tape.literals = loops, tape.literals[:0]
+    assert outcome(tape.value_and_gradient) == bits([0.3, 1.0])
+    assert capfd.readouterr().err.startswith("stepgrad: compiling replay for Σ")
+    assert outcome(tape.value_and_gradient) == bits([0.3, 1.0]) and capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("lanes", [0, -16, 12, 16.0, "16"])
+def test_lanes_are_a_power_of_two(lanes: Any) -> None:
+    E, (x, *_) = GRAPHS["diamond"]()
+    with pytest.raises(ValueError, match=r"^lanes is a power of two, such as 16 or 64; given was"):
+        Tape(E, [x], lanes=lanes)
