@@ -18,7 +18,7 @@ from demos.gradient_descent import slope
 from demos.matrices import Matrix, add, column, elementwise, ones, product, scaled, subtract, times, transpose
 from demos.worked_example import largest_difference, weight_matrix
 from engine import Value, derivative, draw, label, topological_order
-from nn.modules import ACTIVATIONS
+from nn.networks import ACTIVATIONS
 
 Rows: TypeAlias = Sequence[Sequence[float]]  # a row for each sample, as nn has them
 Network: TypeAlias = nn.RegressionMLP | nn.MLP

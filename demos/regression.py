@@ -22,8 +22,8 @@ from engine import DomainError, Value, draw, film
 from engine.files import write_atomically
 from engine.pictures.draw import Drawing
 from engine.pictures.film import Film
-from nn.modules import ACTIVATIONS
-from nn.saving import from_dict, read_json, to_dict
+from nn.networks import ACTIVATIONS
+from nn.saving import from_dict, read_json
 
 DIABETES = Path(__file__).parent / "data" / "diabetes.csv"
 FEWEST_ROWS = 10
@@ -66,7 +66,7 @@ class Regression:
 
     def save(self, path: Path) -> None:
         scales = {"inputs": [vars(scale) for scale in self.inputs], "target": vars(self.target)}
-        write_atomically(path, json.dumps(to_dict(self.model) | scales, indent=1) + "\n")
+        write_atomically(path, json.dumps(self.model.as_dict() | scales, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str) -> Regression:

@@ -18,7 +18,7 @@ import nn
 from demos.gradient_descent import slope
 from demos.matrices import Matrix, column, elementwise, product, scaled, shape, subtract, times, transpose
 from engine import Value, draw, topological_order
-from nn.modules import ACTIVATIONS
+from nn.networks import ACTIVATIONS
 
 ByLayer: TypeAlias = dict[int, list[float]]  # a number for each unit, by the layer's number
 MatrixByLayer: TypeAlias = dict[int, Matrix]

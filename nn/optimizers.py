@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from engine import DomainError, Value
-from nn.modules import Module
+from nn.module import Module
 
 Rate: TypeAlias = float | Sequence[float]
 State: TypeAlias = Sequence[float]

@@ -1,4 +1,4 @@
-"""Models as JSON: the shape, and every parameter by the expression that reaches it."""
+"""Models read back from JSON: the shape, and every parameter by the expression that reaches it. module.py writes it."""
 
 from __future__ import annotations
 
@@ -8,32 +8,21 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.files import write_atomically
-from nn.modules import MLP, Layer, Module, Neuron, RegressionMLP
+from nn.module import FORMAT, Module
+from nn.networks import MLP, Layer, Neuron, RegressionMLP
 
-VERSION = 1
 MODELS: dict[str, type[Module]] = {model.__name__: model for model in (Neuron, Layer, MLP, RegressionMLP)}
 
 
-def to_dict(model: Module) -> dict[str, Any]:
-    """The model as plain data: format version, class, shape, parameters."""
-    return {
-        "stepgrad": VERSION,
-        "model": type(model).__name__,
-        "arguments": model.arguments,
-        "parameters": {path: parameter.data for path, parameter in model.named_parameters().items()},
-    }
-
-
 def from_dict(data: Any, into: Module | None = None) -> Module:
-    """The model that to_dict described, or a model of one's own with its parameters put in.
+    """The model that as_dict() described, or a model of one's own with its parameters put in.
 
     Raises ValueError for another format or version, an unknown model, a parameter that is missing, unknown or not a
     finite number; `into` is changed only if all is well.
     """
-    if not isinstance(data, dict) or data.get("stepgrad") != VERSION:
+    if not isinstance(data, dict) or data.get("stepgrad") != FORMAT:
         version = data.get("stepgrad") if isinstance(data, dict) else None
-        raise ValueError(f"these are not weights of format version {VERSION} ('stepgrad': {version!r})")
+        raise ValueError(f"these are not weights of format version {FORMAT} ('stepgrad': {version!r})")
     name, arguments, numbers = (data.get(key) for key in ("model", "arguments", "parameters"))
     if not isinstance(arguments, dict) or not isinstance(numbers, dict):
         raise ValueError("weights have 'arguments' and 'parameters', each an object")
@@ -57,11 +46,6 @@ def from_dict(data: Any, into: Module | None = None) -> Module:
     for path, parameter in parameters.items():
         parameter.data = numbers[path]
     return into
-
-
-def save(model: Module, path: str | os.PathLike[str]) -> None:
-    """Writes the model as JSON; the file is whole or not there. Raises OSError where it can't be written."""
-    write_atomically(path, json.dumps(to_dict(model), indent=1) + "\n")
 
 
 def load(path: str | os.PathLike[str], into: Module | None = None) -> Module:

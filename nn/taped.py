@@ -20,7 +20,7 @@ import numpy as np
 from engine import DomainError, Value
 from engine.tape.tape import FEW, MANY, Tape, recording
 from nn.optimizers import Optimizer
-from nn.training import Parted, Run, loss_of
+from nn.run import Parted, Run, loss_of
 
 EPOCHS = '''
 

@@ -19,7 +19,7 @@ from demos.contradictions import FAILURES, Row, Truth
 from demos.derivation import RHO, D, Equation, K, M, N, Nodes, Recorded, closed_form_gradients, closed_form_update
 from demos.matrices import ShapeError
 from engine.text.names import number_text
-from nn.modules import ACTIVATIONS
+from nn.networks import ACTIVATIONS
 from tests.pictures.reading import Drawn, groups
 
 Array: TypeAlias = np.ndarray[Any, Any]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import nn
 from engine import DomainError, Value, topological_order, total
 from nn.losses import LOSSES
-from nn.modules import ACTIVATIONS
+from nn.networks import ACTIVATIONS
 
 Array: TypeAlias = NDArray[np.float64]
 Numbers: TypeAlias = dict[str, Array]  # the four parameters of a RegressionMLP: W1 (n×D), B1, W2 (K×n), B2

@@ -158,7 +158,7 @@ def kernels() -> Iterator[None]:
     for make, targets, loss in TASKS.values():
         ts = [Value(t) for t in (targets[0] if isinstance(targets[0], list) else [targets[0]])]
         xs = [Value(x) for x in X[0]]
-        flats.append(flatten(nn.training.loss_of(make(), nn.training._find_loss(loss), xs, ts), xs + ts))
+        flats.append(flatten(nn.run.loss_of(make(), nn.training._find_loss(loss), xs, ts), xs + ts))
     with shared_kernel([], [*kinds_of(flats), *of_lines()]):
         yield
 
@@ -255,7 +255,7 @@ def test_a_rate_per_layer(kind: Any) -> None:
 def test_a_number_that_is_whole_needs_no_other_loop() -> None:
     both(regression, lambda model: nn.SGD(model, 1, momentum=0, weight_decay=0), T=T, epochs=3, until=0)
     model = regression()
-    run = nn.training.Run(model, nn.SGD(model, 1), nn.half_squared_error, X, T, None, 0)
+    run = nn.run.Run(model, nn.SGD(model, 1), nn.half_squared_error, X, T, None, 0)
     assert len(nn.taped.TapedRun(run).tape.kernel.module.train.signatures) == 1
 
 

@@ -9,103 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any
 
 from engine import Value, total
 from engine.operations import FUNCTIONS
 from engine.rules import TABLE
-
-Operand: TypeAlias = Value | float
-Rows: TypeAlias = Any  # M rows of numbers: a list of lists, or a NumPy array
+from nn.module import Module, Operand, check_row, check_size
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"identity": lambda z: z} | {
     rule.name: FUNCTIONS[rule.name] for rule in TABLE if rule.operands == ("x",)
 }
 RECTIFIERS = ("relu", "leaky_relu", "silu", "gelu")  # they pass on half of what comes
-
-
-class Module:
-    """Anything with parameters: the leaves among its attributes, in Modules and in lists there too.
-
-    >>> class Line(Module):
-    ...     def __init__(self) -> None:
-    ...         self.slope, self.offset = Value(0.7), Value(-1.3)
-    ...     def __call__(self, x: list[float]) -> list[Value]:
-    ...         return [self.slope * x[0] + self.offset]
-    >>> Line().parameters()
-    [Value(data=0.7, grad=None, label='slope'), Value(data=-1.3, grad=None, label='offset')]
-    """
-
-    path = ""  # the expression that reaches this module from its model; the model's own is empty
-    indexed = ""  # the attribute whose members module[i] reaches, if there is one
-
-    def __setattr__(self, name: str, member: object) -> None:
-        object.__setattr__(self, name, member)
-        if isinstance(member, (Value, Module, list, tuple)):
-            self.named_parameters()
-
-    def named_parameters(self) -> dict[str, Value]:
-        """Every parameter once, by the expression that reaches it from here: {"hidden[2].w[3]": Value(…), …}.
-
-        Labels are set on the way, each time: a list may have grown since it was assigned.
-        """
-        found = {}
-        for path, member in _walk(self, self.path, set()):
-            if isinstance(member, Value):
-                member.label = path
-                found[path[len(self.path) :].lstrip(".")] = member
-            else:
-                object.__setattr__(member, "path", path)
-        return found
-
-    def parameters(self) -> list[Value]:
-        """Every parameter once, in the order of the attributes."""
-        return list(self.named_parameters().values())
-
-    def zero_grad(self) -> None:
-        """Every parameter's gradient back to None."""
-        for parameter in self.parameters():
-            parameter.grad = None
-
-    def __call__(self, x: Sequence[Operand]) -> list[Value]:
-        """The outputs, K Values, for one sample x, a row of D numbers or Values."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs a method __call__(self, x) that returns a list of Values"
-        )
-
-    def predict(self, X: Rows) -> list[list[float]]:
-        """The outputs for every row of X (M rows of D numbers), M rows of K plain numbers; raises as the call does."""
-        return [[y.data for y in self(row)] for row in X]
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What the constructor needs to build a model of this shape again; save() keeps it."""
-        return {}
-
-    def save(self, path: str) -> None:
-        """Writes the weights and the shape as JSON, for nn.load; the file is whole or not there. Raises OSError."""
-        from nn.saving import save
-
-        save(self, path)
-
-    def __repr__(self) -> str:
-        shape = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
-        return f"{type(self).__name__}({shape})"
-
-
-def _walk(member: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value | Module]]:
-    """The leaves and Modules in a member, each once, with the expression that reaches them."""
-    if isinstance(member, (Value, Module)):
-        if id(member) in seen or (isinstance(member, Value) and member.rule is not None):
-            return
-        seen.add(id(member))
-        yield path, member
-    if isinstance(member, Module):
-        for name, inner in vars(member).items():
-            yield from _walk(inner, path if name == member.indexed else f"{path}.{name}".lstrip("."), seen)
-    elif isinstance(member, (list, tuple)):
-        for i, inner in enumerate(member):
-            yield from _walk(inner, f"{path}[{i}]", seen)
 
 
 class Neuron(Module):
@@ -243,19 +157,3 @@ class RegressionMLP(Module):
     def arguments(self) -> dict[str, Any]:
         inputs, hidden, activation, _ = self.hidden.arguments.values()
         return {"inputs": inputs, "hidden": hidden, "outputs": len(self.output), "activation": activation}
-
-
-def check_size(name: str, size: object, least: int = 1) -> None:
-    """ValueError unless this is a whole number, least or larger."""
-    if not isinstance(size, int) or isinstance(size, bool) or size < least:
-        raise ValueError(f"{name} is a whole number from {least} up; given was {size!r}")
-
-
-def check_row(module: Module, x: Any, inputs: int) -> Sequence[Operand]:
-    """One sample's row as a list; ValueError if it hasn't as many numbers as the module has inputs."""
-    row = x.tolist() if hasattr(x, "tolist") else x
-    if not isinstance(row, (list, tuple)) or len(row) != inputs:
-        given = f"{len(row)} of them" if isinstance(row, (list, tuple)) else f"{type(x).__name__}"
-        where = f" at {module.path}" if module.path else ""
-        raise ValueError(f"{type(module).__name__}{where} takes a row of {inputs} numbers; given was {given}")
-    return row

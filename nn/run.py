@@ -1,0 +1,129 @@
+"""A training run: the data, where it is, and the last weights for which all was finite; an epoch is advance()."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, TypeAlias
+
+from engine import Value
+from engine.domain import number
+from nn.losses import Loss
+from nn.module import Module
+from nn.optimizers import Optimizer
+
+Table: TypeAlias = list[list[float]]
+
+
+class Run:
+    """A training run: the data, where it is, and the last weights for which E over all samples was finite.
+
+    Here every sample's graph is built anew in each epoch; taped.py does the same with a tape.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        loss: Loss,
+        rows: Table,
+        targets: Table,
+        batch_size: int | None,
+        seed: int,
+    ) -> None:
+        self.model, self.optimizer, self.loss, self.rows, self.targets = model, optimizer, loss, rows, targets
+        self.batch_size, self.random = batch_size, Random(seed)
+        self.parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters()]))
+        self.samples = list(range(len(rows)))
+        self.orders: list[list[int]] = []
+        self.epoch, self.place = 1, "the start"
+        self.keep()
+
+    def keep(self) -> None:
+        self.good = [parameter.data for parameter in self.parameters]
+        self.good_state = dict(self.optimizer.state)
+
+    def restore(self) -> None:
+        for parameter, data in zip(self.parameters, self.good, strict=True):
+            parameter.data = data
+        self.optimizer.state = self.good_state
+
+    def begin(self, epochs: int) -> float:
+        """E at the start."""
+        return self._measured(gradients=epochs > 0)
+
+    def advance(self, most: int, until: float | None) -> list[float]:
+        """Some epochs more, at least one, and E after each; here always one."""
+        if self.batch_size is None:
+            self.step()
+        else:
+            [order] = self.shuffled(1)
+            for start in range(0, len(order), self.batch_size):
+                self.mean_error(order[start : start + self.batch_size], gradients=True)
+                self.step()
+            self.orders.pop(0)
+        self.epoch += 1
+        return [self._measured(gradients=most > 1)]
+
+    def finish(self) -> None:
+        """What is left to do when all epochs are done."""
+        self.zero_grad()
+        self.check()
+
+    def check(self) -> None:
+        """Raises Parted if these aren't the model's own numbers; here they are."""
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def shuffled(self, epochs: int) -> list[list[int]]:
+        """The order of the samples in each of the next epochs."""
+        while len(self.orders) < epochs:
+            order = list(self.samples)
+            self.random.shuffle(order)
+            self.orders.append(order)
+        return self.orders[:epochs]
+
+    def _measured(self, gradients: bool) -> float:
+        error = self.mean_error(self.samples, gradients=gradients and self.batch_size is None)
+        self.keep()
+        return error
+
+    def mean_error(self, samples: list[int], gradients: bool) -> float:
+        """E over these samples; with gradients, also ∂E/∂w into the parameters. One graph a sample, freed at once."""
+        self.zero_grad()
+        share, error = 1 / len(samples), 0.0
+        for sample in samples:
+            graph = self.loss_of(sample) * share
+            error += graph.data
+            if gradients:
+                graph.backward()
+        return number(error)
+
+    def loss_of(self, sample: int) -> Value:
+        """The graph of one sample's error."""
+        self.place = f"sample {sample}"
+        try:
+            return loss_of(self.model, self.loss, self.rows[sample], self.targets[sample])
+        except ValueError as mismatch:
+            raise ValueError(f"{self.place}: {mismatch}") from None
+
+    def step(self) -> None:
+        self.place = "the step"
+        self.optimizer.step()
+
+
+def loss_of(model: Module, loss: Loss, row: Sequence[Any], targets: Sequence[Any]) -> Value:
+    """The loss of the model's outputs for a row. Raises TypeError where the one or the other returns something else."""
+    outputs = model(row)
+    if not isinstance(outputs, list):
+        raise TypeError(f"{model!r} returned {type(outputs).__name__}; a list of Values is expected of a model")
+    error = loss(outputs, targets)
+    if type(error) is not Value:
+        raise TypeError(f"the loss returned {type(error).__name__}; a Value computed from the outputs is expected")
+    return error
+
+
+class Parted(ValueError):
+    """A model that a tape can't stand for: its replay gives other numbers, or it can't be recorded."""
