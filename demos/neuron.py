@@ -14,7 +14,7 @@ from pathlib import Path
 from engine import Stepper, Value, draw, label, tanh
 from engine.files import write_atomically
 from engine.pictures.picture import GREY, INK, WHITE
-from engine.steps.stepper import Step
+from engine.steps.step import Step, text_of
 
 PICTURE = Path("out/neuron.svg")
 EDGE, GAP, PAD, BETWEEN = 6, 14, 18, 22  # around all, above the steps, around their lines, between columns
@@ -39,10 +39,11 @@ def cells(step: Step) -> list[str]:
     >>> cells(Stepper(neuron()).steps[4])
     ['5', 'w.grad', '+= ∂E/∂m · ∂m/∂w', '= 0.9042 · 1.4', '= 1.266', 'None → 1.266']
     """
-    computation, change = step.columns()
-    gradient, rest = computation.split(" ", 1)
-    symbols, *factors, product = re.split(" (?== )", rest)
-    return [str(step.number), gradient, symbols, " ".join(factors), product, change]
+    told = step.pieces()
+    gradient, sign = text_of(told.target).split()
+    numbers = f"= {text_of(told.numbers)}" if told.numbers else ""
+    cells = [gradient, f"{sign} {text_of(told.symbols)}", numbers, f"= {text_of(told.result)}", text_of(told.change)]
+    return [str(step.number), *cells]
 
 
 def step_lines(steps: Sequence[Step], width: float, top: float) -> tuple[str, float]:

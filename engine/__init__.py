@@ -38,7 +38,7 @@ LATER = {
     "ForwardStepper": "engine.steps.stepper",
     "Stepper": "engine.steps.stepper",
     "Tape": "engine.tape.tape",
-    "compare": "engine.steps.passes",
+    "compare": "engine.steps.compare",
     "debug": "engine.prompt.debug",
     "draw": "engine.pictures.draw",
     "explain": "engine.steps.explain",
@@ -56,8 +56,8 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     from engine.pictures.draw import draw
     from engine.pictures.film import film
     from engine.prompt.debug import debug
+    from engine.steps.compare import compare
     from engine.steps.explain import explain
-    from engine.steps.passes import compare
     from engine.steps.stepper import ForwardStepper, Stepper
     from engine.tape.tape import Tape as Tape
     from engine.tape.tape import trace as trace

@@ -6,18 +6,16 @@ Everything rests on the table: a derivative as a graph is a partial's formula re
 from __future__ import annotations
 
 import math
-from functools import cache
 
 from engine.domain import DomainError, contribution_error, number
-from engine.formulas import float_functions, python_source
+from engine.formulas import code, float_functions
 from engine.operations import FUNCTIONS
 from engine.order import topological_order
-from engine.value import Value
+from engine.value import Value, edges, operand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import CodeType
     from typing import Any
 
 
@@ -47,11 +45,11 @@ def gradient(E: Value, wrt: Sequence[Value]) -> list[Value]:
     for node in reversed(order):
         if node in depends:
             gradients[node] = upstream = _sum(contributions[node])
-            slots = [slot for slot, input in enumerate(node.inputs) if type(input) is Value and input in depends]
+            slots = [slot for slot, operand, _ in edges(node) if operand in depends]
             if not _is_float(upstream, 0.0) and slots:
                 for slot, partial in zip(slots, local_derivatives(node, slots), strict=True):
                     if not _is_float(partial, 0.0):
-                        contributions[node.inputs[slot]].append(_product(upstream, partial))  # type: ignore[index]
+                        contributions[operand(node, slot)].append(_product(upstream, partial))
     results = [gradients.get(w, 0.0) for w in wrt]
     return [Value(result) if isinstance(result, float) else result for result in results]
 
@@ -85,7 +83,7 @@ def dependents(order: list[Value], roots: Sequence[Value]) -> set[Value]:
     """Those of the nodes that are computed from one of the roots, and the roots among them."""
     found = set(roots) & set(order)
     for node in order:
-        if any(type(input) is Value and input in found for input in node.inputs):
+        if any(operand in found for _, operand, _ in edges(node)):
             found.add(node)
     return found
 
@@ -114,11 +112,6 @@ def _shares(xs: list[Any]) -> list[Any]:
 GRAPH_FUNCTIONS: dict[str, Any] = {**float_functions(), **FUNCTIONS, "sum": _sum, "softmax": _shares}
 
 
-@cache
-def _code(formula: str) -> CodeType:
-    return compile(python_source(formula), formula, "eval")
-
-
 def local_derivatives(node: Value, slots: Sequence[int]) -> list[Value | float]:
     """∂node/∂operand for these operand slots, as graphs: the table's formulas read over Values.
 
@@ -131,7 +124,7 @@ def local_derivatives(node: Value, slots: Sequence[int]) -> list[Value | float]:
     results = []
     for slot in slots:
         try:
-            partials = eval(_code(rule.partials[0 if rule.many else slot]), names)
+            partials = eval(code(rule.partials[0 if rule.many else slot]), names)
         except ArithmeticError as error:
             partial = node.partials[slot]
             if partial is not None and math.isfinite(partial):
@@ -160,13 +153,13 @@ def jvp(E: Value, tangents: Mapping[Value, float]) -> float:
     speed = {node: number(tangent) for node, tangent in tangents.items()}
     for node in topological_order(E):
         if node not in tangents:
-            sum = 0.0
-            for slot, (input, partial) in enumerate(zip(node.inputs, node.partials, strict=True)):
-                if type(input) is Value and partial is not None and speed[input] != 0:
-                    sum += speed[input] * partial
-                    if not math.isfinite(sum):
-                        raise contribution_error(node, slot, speed[input])
-            speed[node] = sum
+            whole = 0.0
+            for slot, operand, partial in edges(node):
+                if speed[operand] != 0:
+                    whole += speed[operand] * partial
+                    if not math.isfinite(whole):
+                        raise contribution_error(node, slot, speed[operand])
+            speed[node] = whole
     return speed[E]
 
 

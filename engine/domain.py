@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from contextvars import ContextVar
 
-from engine.formulas import float_functions, python_source
+from engine.formulas import evaluated
+from engine.text.names import LISTED, listed, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,42 +74,54 @@ def settle(rule: Rule, operands: Sequence[Value | float], numbers: Sequence[floa
     """
     variables: dict[str, Any] = {"xs": numbers} if rule.many else dict(zip(rule.operands, numbers, strict=True))
     try:
-        variables["z"] = eval(python_source(rule.value), float_functions() | variables)
-        if not math.isfinite(variables["z"]):
+        z = variables["z"] = evaluated(rule.value, variables)
+        if not math.isfinite(z):
             raise OverflowError
     except (ArithmeticError, ValueError) as error:
         problem = TOO_LARGE if isinstance(error, OverflowError) else "not defined"
         domain = "any number" if rule.domain == "any" else rule.domain
         raise DomainError(
-            f"{rule.name}: {rule.typed} is {problem} at {listed(rule, operands)}; its domain: {domain}"
+            f"{rule.name}: {rule.typed} is {problem} at {operands_text(rule, operands)}; its domain: {domain}"
         ) from None
-    partials = [eval(python_source(p, "divide({}, {})"), float_functions(ieee=True) | variables) for p in rule.partials]
-    slopes = partials[0] if rule.many else partials
-    constants = [isinstance(operand, float) for operand in operands]
-    return variables["z"], [None if constant else slope for constant, slope in zip(constants, slopes, strict=True)]
+    partials = [evaluated(partial, variables, ieee=True) for partial in rule.partials]
+    if rule.many:
+        [partials] = partials
+    return z, [None if isinstance(x, float) else partial for x, partial in zip(operands, partials, strict=True)]
 
 
-def gradient_error(node: Value, order: list[Any]) -> DomainError:
+# -- a pass that comes to no finite number
+
+
+def gradient_error(node: Value, order: Sequence[Value]) -> DomainError:
     """The error for a gradient that came out infinite or undefined: it names the edge that made it so."""
     for consumer in reversed(order):
-        for slot, (input, partial) in enumerate(zip(consumer.inputs, consumer.partials, strict=True)):
-            if input is node and partial is not None and consumer.grad:
+        for slot, (operand, partial) in enumerate(zip(consumer.inputs, consumer.partials, strict=True)):
+            if operand is node and partial is not None and consumer.grad:
                 contribution = consumer.grad * partial
                 if contribution - contribution != 0:
                     return contribution_error(consumer, slot, consumer.grad)
-    named = node.label or node.op or "a leaf"
-    return DomainError(f"the gradient of {named} is {node.grad}: what it held and what was added exceed 1.8e308")
+    return sum_error(node, node.grad)
+
+
+def sum_error(node: Value, gradient: float | None) -> DomainError:
+    """The error for contributions that are finite, each, and add up to an infinity."""
+    named = shown(node.label) if node.label is not None else node.op or "a leaf"
+    return DomainError(f"the gradient of {named} is {gradient}: what it held and what was added exceed 1.8e308")
 
 
 def contribution_error(node: Value, slot: int, upstream: float) -> DomainError:
     """The error for an upstream gradient times a local derivative that is infinite, undefined or gives too much."""
     rule, partial = node.rule, node.partials[slot]
     assert rule is not None and partial is not None
-    slope, operand = (rule.partials[0], "x") if rule.many else (rule.partials[slot], rule.operands[slot])
-    wrong = "undefined" if partial != partial else "infinite" if partial - partial != 0 else f"{partial!r}, {TOO_LARGE}"
-    wrong += "" if partial - partial != 0 else " times that"
+    formula, operand = (rule.partials[0], "x") if rule.many else (rule.partials[slot], rule.operands[slot])
+    if partial != partial:
+        wrong = "undefined"
+    elif partial - partial != 0:
+        wrong = "infinite"
+    else:
+        wrong = f"{partial!r}, {TOO_LARGE} times that"
     return DomainError(
-        f"{rule.name}: dz/d{operand} = {slope} is {wrong} at {listed(rule, node.inputs)}, "
+        f"{rule.name}: dz/d{operand} = {formula} is {wrong} at {operands_text(rule, node.inputs)}, "
         f"and the pass needs it: the gradient arriving there is {upstream!r}"
     )
 
@@ -118,13 +131,10 @@ def operand_name(rule: Rule, slot: int) -> str:
     return f"xs[{slot}]" if rule.many else rule.operands[slot]
 
 
-def listed(rule: Rule, operands: Sequence[Value | float]) -> str:
-    """Operands as `x = -0.5 (w), y = 3.0`, at most five of them."""
+def operands_text(rule: Rule, operands: Sequence[Value | float]) -> str:
+    """Operands as `x = -0.5 (w), y = 3.0`."""
     texts = []
-    for slot, operand in enumerate(operands[:5]):
-        name = operand_name(rule, slot)
-        if isinstance(operand, float):
-            texts.append(f"{name} = {operand!r}")
-        else:
-            texts.append(f"{name} = {operand.data!r}" + (f" ({operand.label})" if operand.label else ""))
-    return ", ".join(texts) + (f" and {len(operands) - 5} more" if len(operands) > 5 else "")
+    for slot, operand in enumerate(operands[:LISTED]):
+        number, label = (operand, None) if isinstance(operand, float) else (operand.data, operand.label)
+        texts.append(f"{operand_name(rule, slot)} = {number!r}" + (f" ({shown(label)})" if label else ""))
+    return listed(texts, len(operands))

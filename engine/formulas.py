@@ -37,12 +37,40 @@ from engine.rules import TABLE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
     from typing import Any
 
 SIGNS = {"Add": "+", "Sub": "-", "Mult": "*", "USub": "-", "UAdd": "+",
          "Gt": ">", "GtE": ">=", "Lt": "<", "LtE": "<=", "Eq": "==", "NotEq": "!="}  # fmt: skip
 
 
+def product_source(factor: str, times: int) -> str:
+    """The source of factor * factor (* factor), which computes the factor once."""
+    if factor.isidentifier():
+        return f"({' * '.join([factor] * times)})"
+    return f"((t := {factor}){' * t' * (times - 1)})"
+
+
+class Dialect:
+    """How Python source writes a division, a square or cube, a number, a choice, what may fail (calls, / and **)."""
+
+    def __init__(
+        self,
+        division: str = "({} / {})",
+        product: Callable[[str, int], str] = product_source,
+        literal: Callable[[str], str] = str,
+        fallible: Callable[[str], str] = str,
+        choice: str = "({1} if {0} else {2})",
+    ) -> None:
+        self.division, self.product, self.literal = division, product, literal
+        self.fallible, self.choice = fallible, choice
+
+
+PYTHON = Dialect()
+IEEE = Dialect(division="divide({}, {})")
+
+
+@cache
 def parse(formula: str) -> expr:
     """The syntax tree of a formula. Raises ValueError, with the formula in it, if it isn't an expression."""
     try:
@@ -53,24 +81,9 @@ def parse(formula: str) -> expr:
     return tree.body
 
 
-def product_source(factor: str, times: int) -> str:
-    """The source of factor * factor (* factor), which computes the factor once."""
-    if factor.isidentifier():
-        return f"({' * '.join([factor] * times)})"
-    return f"((t := {factor}){' * t' * (times - 1)})"
-
-
-def python_source(
-    formula: str,
-    division: str = "({} / {})",
-    product: Callable[[str, int], str] = product_source,
-    literal: Callable[[str], str] = str,
-    fallible: Callable[[str], str] = str,
-    choice: str = "({1} if {0} else {2})",
-) -> str:
+def python_source(formula: str, dialect: Dialect = PYTHON) -> str:
     """The formula as Python source over floats, which is what the engine compiles.
 
-    The others say how to write a division, a square or cube, a number, what may fail (a call, a division), a choice.
     Raises ValueError where the formula holds more than numbers, names, calls, + - * / **, `a if b else c` and, for
     rows over any number of operands, lists of these.
 
@@ -81,25 +94,25 @@ def python_source(
     def read(tree: AST) -> str:
         match tree:
             case Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return literal(repr(float(number)))
+                return dialect.literal(repr(float(number)))
             case Name(id=name):
                 return name
             case UnaryOp(op=sign, operand=operand) if type(sign).__name__ in SIGNS:
                 return f"({SIGNS[type(sign).__name__]}{read(operand)})"
             case BinOp(op=Pow(), left=base, right=Constant(value=2 | 3 as times)):
-                return product(read(base), 2 if times == 2 else 3)
+                return dialect.product(read(base), 2 if times == 2 else 3)
             case BinOp(op=Pow(), left=base, right=exponent):
-                return fallible(f"pow({read(base)}, {read(exponent)})")
+                return dialect.fallible(f"pow({read(base)}, {read(exponent)})")
             case BinOp(op=Div(), left=left, right=right):
-                return fallible(division.format(read(left), read(right)))
+                return dialect.fallible(dialect.division.format(read(left), read(right)))
             case BinOp(op=sign, left=left, right=right) if type(sign).__name__ in SIGNS:
                 return f"({read(left)} {SIGNS[type(sign).__name__]} {read(right)})"
             case Compare(left=left, ops=[sign], comparators=[right]) if type(sign).__name__ in SIGNS:
                 return f"{read(left)} {SIGNS[type(sign).__name__]} {read(right)}"
             case IfExp(test=test, body=body, orelse=orelse):
-                return choice.format(read(test), read(body), read(orelse))
+                return dialect.choice.format(read(test), read(body), read(orelse))
             case Call(func=Name(id=name), args=arguments, keywords=[]):
-                return fallible(f"{name}({', '.join(map(read, arguments))})")
+                return dialect.fallible(f"{name}({', '.join(map(read, arguments))})")
             case List(elts=items):
                 return f"[{', '.join(map(read, items))}]"
             case ListComp(elt=item, generators=loops) | GeneratorExp(elt=item, generators=loops):
@@ -114,6 +127,23 @@ def python_source(
 
 
 @cache
+def code(formula: str, ieee: bool = False) -> CodeType:
+    """The formula, compiled over the names in float_functions(ieee)."""
+    return compile(python_source(formula, IEEE if ieee else PYTHON), f"<{formula}>", "eval")
+
+
+def evaluated(formula: str, variables: dict[str, Any], ieee: bool = False) -> Any:
+    """The formula's number, or list of numbers, with these numbers for its variables.
+
+    Raises what Python's arithmetic raises (ArithmeticError, ValueError), but with ieee.
+
+    >>> evaluated("x / y + 1", {"x": 3.0, "y": 0.0}, ieee=True)
+    inf
+    """
+    return eval(code(formula, ieee), float_functions(ieee) | variables)
+
+
+@cache
 def float_functions(ieee: bool = False) -> dict[str, Any]:
     """Each name in formulas as a function of floats, in Python's arithmetic or IEEE 754's: not to change."""
     functions: dict[str, Any] = {"abs": abs}
@@ -122,9 +152,10 @@ def float_functions(ieee: bool = False) -> dict[str, Any]:
         functions = {name: _unraising(function) for name, function in functions.items()}
     functions |= {"pi": math.pi, "sum": _sum, "softmax": _softmax, "first": _first, "rest": _rest, "divide": _divide}
     made = [rule for rule in TABLE if rule.value != rule.typed and not rule.many]
-    division = "divide({}, {})" if ieee else "({} / {})"
-    exec("\n".join(f"def {r.name}({', '.join(r.operands)}): return {python_source(r.value, division)}" for r in made),
+    dialect = IEEE if ieee else PYTHON
+    exec("\n".join(f"def {r.name}({', '.join(r.operands)}): return {python_source(r.value, dialect)}" for r in made),
          functions)  # fmt: skip
+    del functions["__builtins__"]  # which exec put there
     return functions
 
 

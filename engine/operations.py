@@ -18,28 +18,68 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-COMPUTE = """
+# The function of a row, by its number of operands. Of a constant, x_ is x itself, and its dx is None; z - z is not 0
+# only for inf and nan. What fails the quick way is computed again, with care, by settle().
+TEMPLATES = {
+    1: """
+def {name}(x):
+    if type(x) is Value: x_ = x; x = x._data
+    else: x_ = x = number(x)
     try:
         z = {value}
-        if z - z != 0.0: raise OverflowError  # only inf and nan differ from themselves so
-        {partials}
+        if z - z != 0.0: raise OverflowError
+        dx = {dx} if x_ is not x else None
     except (ArithmeticError, ValueError):
-        z, {recorded} = settle({name}_rule, {operands})
-    if {constant}: return z
+        z, (dx,) = settle({name}_rule, (x_,), (x,))
+    if dx is None: return z
     node = new(Value)
     node._data = z; node.grad = node.label = None; node.rule = {name}_rule
-    {edges}
+    node._x = x_; node._y = None; node._dx = dx; node._dy = None
     return node
-"""
-DOCSTRING = """{rule.typed} of Values, or of plain numbers.
-
-{rule!r}
-Raises DomainError where that has no finite value, TypeError for operands that are no real numbers.
-"""
-OPERAND = """  # of a constant, x_ is x itself
-    if type({x}) is Value: {x}_ = {x}; {x} = {x}._data
-    else: {x}_ = {x} = number({x})"""
-OPERANDS = """
+""",
+    2: """
+def {name}(x, y):
+    if type(x) is Value: x_ = x; x = x._data
+    else: x_ = x = number(x)
+    if type(y) is Value: y_ = y; y = y._data
+    else: y_ = y = number(y)
+    try:
+        z = {value}
+        if z - z != 0.0: raise OverflowError
+        dx = {dx} if x_ is not x else None
+        dy = {dy} if y_ is not y else None
+    except (ArithmeticError, ValueError):
+        z, (dx, dy) = settle({name}_rule, (x_, y_), (x, y))
+    if dx is None and dy is None: return z
+    node = new(Value)
+    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    node._x = x_; node._y = y_; node._dx = dx; node._dy = dy
+    return node
+""",
+    3: """
+def {name}(x, y, c):
+    if type(x) is Value: x_ = x; x = x._data
+    else: x_ = x = number(x)
+    if type(y) is Value: y_ = y; y = y._data
+    else: y_ = y = number(y)
+    if type(c) is Value: c_ = c; c = c._data
+    else: c_ = c = number(c)
+    try:
+        z = {value}
+        if z - z != 0.0: raise OverflowError
+        dx = {dx} if x_ is not x else None
+        dy = {dy} if y_ is not y else None
+        dc = {dc} if c_ is not c else None
+    except (ArithmeticError, ValueError):
+        z, (dx, dy, dc) = settle({name}_rule, (x_, y_, c_), (x, y, c))
+    if dx is None and dy is None and dc is None: return z
+    node = new(Value)
+    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    node._x = (x_, y_, c_); node._y = None; node._dx = (dx, dy, dc); node._dy = None
+    return node
+""",
+    "many": """
+def {name}(xs):
     try: inputs = tuple(xs)
     except TypeError: raise TypeError("{name} takes a list of operands: write {name}([x, y])") from None
     values = set(map(type, inputs)) == {{Value}}
@@ -47,40 +87,57 @@ OPERANDS = """
     elif not inputs: raise ValueError("{name} of nothing: it needs at least one operand")
     else:
         inputs = tuple([item if type(item) is Value else number(item) for item in inputs])
-        xs = [item._data if type(item) is Value else item for item in inputs]"""
-SLOTS = {  # by the number of operands
-    1: "node._x = x_; node._y = None; node._dx = dx; node._dy = None",
-    2: "node._x = x_; node._y = y_; node._dx = dx; node._dy = dy",
-    3: "node._x = (x_, y_, c_); node._y = None; node._dx = (dx, dy, dc); node._dy = None",
+        xs = [item._data if type(item) is Value else item for item in inputs]
+    try:
+        z = {value}
+        if z - z != 0.0: raise OverflowError
+        partials = {dxs}
+    except (ArithmeticError, ValueError):
+        z, partials = settle({name}_rule, inputs, xs)
+    if not values:
+        if Value not in map(type, inputs): return z
+        partials = [p if type(i) is Value else None for p, i in zip(partials, inputs)]
+    node = new(Value)
+    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    node._x = inputs; node._y = None; node._dx = tuple(partials); node._dy = None
+    return node
+""",
 }
+DOCSTRING = """{meaning}, of Values or of plain numbers.
+
+{rule!r}
+Raises DomainError where that has no finite value, TypeError for operands that are no real numbers.
+"""
 
 
 def source(rule: Rule) -> str:
-    """The Python source of the function that a row describes, as it is compiled."""
-    formulas = [python_source(partial) for partial in rule.partials]
-    if rule.many:
-        head = "def {name}(xs):" + OPERANDS
-        parts = {
-            "partials": f"partials = {formulas[0]}",
-            "recorded": "partials",
-            "operands": "inputs, xs",
-            "constant": "not values and Value not in map(type, inputs)",
-            "edges": "if not values: partials = [p if type(i) is Value else None for p, i in zip(partials, inputs)]\n"
-            "    node._x = inputs; node._y = None; node._dx = tuple(partials); node._dy = None",
-        }
-    else:
-        x = rule.operands
-        head = f"def {{name}}({', '.join(x)}):" + "".join(OPERAND.format(x=x) for x in x)
-        parts = {
-            "partials": "\n        ".join(
-                f"d{x} = {formula} if {x}_ is not {x} else None" for x, formula in zip(x, formulas, strict=True)
-            ),
-            "recorded": f"({', '.join(f'd{x}' for x in x)},)",
-            "operands": f"({', '.join(f'{x}_' for x in x)},), ({', '.join(x)},)",
-            "constant": " and ".join(f"d{x} is None" for x in x),
-            "edges": SLOTS[len(x)],
-        }
-    return (head + COMPUTE).format(name=rule.name, value=python_source(rule.value), **parts)
+    """The Python source of the function that a row describes, as it is compiled.
+
+    >>> from engine.rules import RULES
+    >>> print(source(RULES["mul"]))
+    <BLANKLINE>
+    def mul(x, y):
+        if type(x) is Value: x_ = x; x = x._data
+        else: x_ = x = number(x)
+        if type(y) is Value: y_ = y; y = y._data
+        else: y_ = y = number(y)
+        try:
+            z = (x * y)
+            if z - z != 0.0: raise OverflowError
+            dx = y if x_ is not x else None
+            dy = x if y_ is not y else None
+        except (ArithmeticError, ValueError):
+            z, (dx, dy) = settle(mul_rule, (x_, y_), (x, y))
+        if dx is None and dy is None: return z
+        node = new(Value)
+        node._data = z; node.grad = node.label = None; node.rule = mul_rule
+        node._x = x_; node._y = y_; node._dx = dx; node._dy = dy
+        return node
+    <BLANKLINE>
+    """
+    partials = {f"d{x}": python_source(p) for x, p in zip(rule.operands, rule.partials, strict=True)}
+    template = TEMPLATES["many" if rule.many else len(rule.operands)]
+    return template.format(name=rule.name, value=python_source(rule.value), **partials)
 
 
 def make(rules: list[Rule]) -> dict[str, Callable[..., Any]]:
@@ -90,7 +147,10 @@ def make(rules: list[Rule]) -> dict[str, Callable[..., Any]]:
     exec("\n".join(map(source, rules)), names | {f"{rule.name}_rule": rule for rule in rules}, functions)
     for rule in rules:
         rule.function = function = functions[rule.name]
-        function.__module__, function.__doc__ = "engine", DOCSTRING.format(rule=rule)
+        function.__module__, function.__doc__ = (
+            "engine",
+            DOCSTRING.format(rule=rule, meaning=f"{rule.typed}: {rule.says}" if rule.says else rule.typed),
+        )
     return functions
 
 

@@ -38,7 +38,7 @@ def topological_order(root: Value) -> list[Value]:
             seen.add(node)
             stack += (node, None)
             if type(node._x) is tuple:  # the slots themselves: building node.inputs would take half of the time
-                stack += [input for input in reversed(node._x) if type(input) is not float]
+                stack += [operand for operand in reversed(node._x) if type(operand) is not float]
             else:
                 if node._dy is not None:
                     stack.append(node._y)

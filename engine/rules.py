@@ -2,7 +2,7 @@
 
 Nothing else in the project states a derivative. Each formula is read as numbers (the value, and the local derivative
 on each edge), as a graph (the same formula over Values can be differentiated again) and as text. To add an operation is
-to add a row. Next: order.py, then value.py; functions.py makes functions of the rows.
+to add a row. Next: order.py, then value.py; operations.py makes functions of the rows.
 """
 
 from __future__ import annotations
@@ -19,18 +19,30 @@ class Rule:
     Operands are called x, y, c in order; z is the value. Branches stand in value formulas only: in a partial an
     `if` would freeze into the graph, so partials take their kinks from rows such as step or sign, whose own partial
     is 0. A row over any number of operands, xs, has one formula for the list of its partials.
-    `also` holds the forms that textbooks print, which lose digits somewhere: shown, never used.
+    Where textbooks print other forms, which lose digits somewhere, the row names them and they are never computed with:
+    `shown` in the place of its own, or `also` beside them. `says` is what isn't school knowledge, with its source.
     """
 
-    __slots__ = ("also", "domain", "function", "many", "name", "operands", "partials", "typed", "value")
+    __slots__ = (
+        "also", "domain", "function", "many", "name", "operands", "partials", "says", "shown", "typed", "value",
+    )  # fmt: skip
 
     def __init__(
-        self, name: str, typed: str, value: str, *partials: str, domain: str = "any", also: tuple[str, ...] = ()
+        self,
+        name: str,
+        typed: str,
+        value: str,
+        *partials: str,
+        domain: str = "any",
+        shown: tuple[str, ...] = (),
+        also: tuple[str, ...] = (),
+        says: str = "",
     ) -> None:
-        self.name, self.typed, self.value, self.domain = name, typed, value, domain
-        self.partials, self.also, self.many = partials, also, "xs" in typed
+        self.name, self.typed, self.value, self.domain, self.says = name, typed, value, domain, says
+        self.partials, self.shown, self.also = partials, shown or partials, also or shown
+        self.many = "xs" in typed
         self.operands = ("xs",) if self.many else ("x", "y", "c")[: len(partials)]
-        self.function: Callable[..., Any]  # over Values and numbers; made from the row by functions.py
+        self.function: Callable[..., Any]  # over Values and numbers; made from the row by operations.py
 
     def apply(self, operands: Sequence[Any]) -> Any:
         """z, from all the operands in one sequence: a Value if one of them is, else a number."""
@@ -49,54 +61,64 @@ TABLE = [
     Rule("sub",   "x - y",          "x - y",                                    "1", "-1"),
     Rule("mul",   "x * y",          "x * y",                                    "y", "x"),
     Rule("div",   "x / y",          "x / y",                                    "1 / y", "-z / y",
-         domain="y != 0", also=("1 / y", "-x / y**2")),
+         domain="y != 0", shown=("1 / y", "-x / y**2")),
     Rule("neg",   "-x",             "-x",                                       "-1"),
     Rule("total", "total(xs)",      "sum(xs)",                                  "[1 for x in xs]"),
     # -- powers, exponentials, logarithms
     Rule("pow",   "x ** y",         "x ** y",                                   "term(x, y - 1, y)", "z * log0(x)",
-         domain="x > 0; x = 0 and y >= 0; x < 0 and a whole y", also=("y * x ** (y - 1)", "z * log(x)")),
+         domain="x > 0; x = 0 and y >= 0; x < 0 and a whole y", shown=("y * x ** (y - 1)", "z * log(x)")),
     Rule("sqrt",  "sqrt(x)",        "sqrt(x)",                                  "1 / (2 * z)",      domain="x >= 0"),
     Rule("exp",   "exp(x)",         "exp(x)",                                   "z"),
-    Rule("expm1", "expm1(x)",       "expm1(x)",                                 "exp(x)", also=("z + 1",)),
+    Rule("expm1", "expm1(x)",       "expm1(x)",                                 "exp(x)", also=("z + 1",),
+         says="exp(x) - 1, which doesn't cancel near 0"),
     Rule("log",   "log(x)",         "log(x)",                                   "1 / x",            domain="x > 0"),
-    Rule("log1p", "log1p(x)",       "log1p(x)",                                 "1 / (1 + x)",      domain="x > -1"),
-    Rule("logsumexp", "logsumexp(xs)", "max(xs) + log(sum(exp(x - m) for m in [max(xs)] for x in xs))", "softmax(xs)"),
+    Rule("log1p", "log1p(x)",       "log1p(x)",                                 "1 / (1 + x)",      domain="x > -1",
+         says="log(1 + x), which is exact near 0"),
+    Rule("logsumexp", "logsumexp(xs)", "max(xs) + log(sum(exp(x - m) for m in [max(xs)] for x in xs))", "softmax(xs)",
+         says="log of the sum of exp over xs, shifted by the largest (Blanchard, Higham and Higham, 2021)"),
     # -- trigonometry
     Rule("sin",   "sin(x)",         "sin(x)",                                   "cos(x)"),
     Rule("cos",   "cos(x)",         "cos(x)",                                   "-sin(x)"),
-    Rule("tan",   "tan(x)",         "tan(x)",                                   "1 + z**2", also=("1 / cos(x)**2",)),
+    Rule("tan",   "tan(x)",         "tan(x)",                                   "1 + z**2", shown=("1 / cos(x)**2",)),
     Rule("asin",  "asin(x)",        "asin(x)",                                  "1 / circ(x)",
-         domain="-1 <= x <= 1", also=("1 / sqrt(1 - x**2)",)),
+         domain="-1 <= x <= 1", shown=("1 / sqrt(1 - x**2)",)),
     Rule("acos",  "acos(x)",        "acos(x)",                                  "-1 / circ(x)",
-         domain="-1 <= x <= 1", also=("-1 / sqrt(1 - x**2)",)),
+         domain="-1 <= x <= 1", shown=("-1 / sqrt(1 - x**2)",)),
     Rule("atan",  "atan(x)",        "atan(x)",                                  "(1 / hypot(1, x))**2",
-         also=("1 / (1 + x**2)",)),
+         shown=("1 / (1 + x**2)",)),
     Rule("atan2", "atan2(x, y)",    "atan2(x, y)",          # the angle of the point whose height is x
-         "unit(y, x) / hypot(x, y)", "-unit(x, y) / hypot(x, y)", also=("y / (x**2 + y**2)", "-x / (x**2 + y**2)")),
+         "unit(y, x) / hypot(x, y)", "-unit(x, y) / hypot(x, y)", shown=("y / (x**2 + y**2)", "-x / (x**2 + y**2)")),
     # -- hyperbolic functions
     Rule("sinh",  "sinh(x)",        "sinh(x)",                                  "cosh(x)"),
     Rule("cosh",  "cosh(x)",        "cosh(x)",                                  "sinh(x)"),
     Rule("tanh",  "tanh(x)",        "tanh(x)",                                  "sech(x)**2", also=("1 - z**2",)),
     Rule("asinh", "asinh(x)",       "asinh(x)",                                 "1 / hypot(1, x)",
-         also=("1 / sqrt(1 + x**2)",)),
+         shown=("1 / sqrt(1 + x**2)",)),
     Rule("acosh", "acosh(x)",       "acosh(x)",                                 "1 / (sqrt(x - 1) * sqrt(x + 1))",
-         domain="x >= 1", also=("1 / sqrt(x**2 - 1)",)),
+         domain="x >= 1", shown=("1 / sqrt(x**2 - 1)",)),
     Rule("atanh", "atanh(x)",       "atanh(x)",                                 "1 / circ(x)**2",
-         domain="-1 < x < 1", also=("1 / (1 - x**2)",)),
+         domain="-1 < x < 1", shown=("1 / (1 - x**2)",)),
     # -- activations, and the error function
     Rule("sigmoid", "sigmoid(x)",   "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", "sech(x / 2)**2 / 4",
-         also=("z * (1 - z)",)),
-    Rule("softplus", "softplus(x)", "(x if x > 0 else 0) + log1p(exp(-abs(x)))", "sigmoid(x)"),
-    Rule("relu",  "relu(x)",        "x if x > 0 else 0",                        "step(x)"),
-    Rule("leaky_relu", "leaky_relu(x)", "x if x > 0 else 0.01 * x",             "0.01 + 0.99 * step(x)"),
-    Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) * (1 + x * sigmoid(-x))"),
+         shown=("z * (1 - z)",), says="the logistic function, 1 / (1 + exp(-x))"),
+    Rule("softplus", "softplus(x)", "(x if x > 0 else 0) + log1p(exp(-abs(x)))", "sigmoid(x)",
+         says="log(1 + exp(x)), a relu without a kink (Dugas et al., 2001)"),
+    Rule("relu",  "relu(x)",        "x if x > 0 else 0",                        "step(x)",
+         says="the rectified linear unit (Nair and Hinton, 2010)"),
+    Rule("leaky_relu", "leaky_relu(x)", "x if x > 0 else 0.01 * x",             "0.01 + 0.99 * step(x)",
+         says="a relu with a slope of 0.01 below 0 (Maas, Hannun and Ng, 2013)"),
+    Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) * (1 + x * sigmoid(-x))",
+         says="the sigmoid linear unit, or swish (Elfwing, Uchibe and Doya, 2017)"),
     Rule("gelu",  "gelu(x)",        "x * (erfc(-x / sqrt(2)) / 2)",
-         "erfc(-x / sqrt(2)) / 2 + x * gauss(x / sqrt(2)) / sqrt(2 * pi)"),
-    Rule("erf",   "erf(x)",         "erf(x)",                                   "2 / sqrt(pi) * gauss(x)"),
-    Rule("erfc",  "erfc(x)",        "erfc(x)",                                  "-2 / sqrt(pi) * gauss(x)"),
-    # -- kinks: at each the subgradient of least norm
+         "erfc(-x / sqrt(2)) / 2 + x * gauss(x / sqrt(2)) / sqrt(2 * pi)",
+         says="Gaussian error linear unit: x times the share of normal numbers below x (Hendrycks and Gimpel, 2016)"),
+    Rule("erf",   "erf(x)",         "erf(x)",                                   "2 / sqrt(pi) * gauss(x)",
+         says="the error function, 2/√π times the integral of exp(-t²) from 0 to x (Abramowitz and Stegun, 7.1.1)"),
+    Rule("erfc",  "erfc(x)",        "erfc(x)",                                  "-2 / sqrt(pi) * gauss(x)",
+         says="1 - erf(x), which keeps its digits where erf is near 1 (Abramowitz and Stegun, 7.1.2)"),
+    # -- kinks: at each the subgradient of least norm, as PyTorch has it for relu and abs
     Rule("hypot", "hypot(x, y)",    "abs(complex(x, y))",                       "unit(x, y)", "unit(y, x)",
-         also=("x / z", "y / z")),
+         shown=("x / z", "y / z")),
     Rule("abs",   "abs(x)",         "abs(x)",                                   "sign(x)"),
     Rule("maximum", "maximum(x, y)", "x if x >= y else y",                      "greater(x, y)", "greater(y, x)"),
     Rule("minimum", "minimum(x, y)", "x if x <= y else y",                      "greater(y, x)", "greater(x, y)"),
@@ -107,15 +129,19 @@ TABLE = [
     Rule("sech",  "sech(x)",        "2 * exp(-abs(x)) / (1 + exp(-abs(x))**2)", "-z * tanh(x)"),
     Rule("circ",  "circ(x)",        "sqrt((1 - x) * (1 + x))",                  "-x / z",     domain="-1 <= x <= 1"),
     Rule("gauss", "gauss(x)",       "exp(-x**2)",                               "-2 * (x * z)"),
-    # x / hypot(x, y), the cosine of an angle; x / z in hypot's row would cancel in second derivatives
+    # x / z in hypot's row would cancel in second derivatives
     Rule("unit",  "unit(x, y)",     "x / hypot(x, y) if hypot(x, y) > 0 else 0",
-         "unit(y, x) / hypot(x, y) * unit(y, x)", "-z / hypot(x, y) * unit(y, x)"),
+         "unit(y, x) / hypot(x, y) * unit(y, x)", "-z / hypot(x, y) * unit(y, x)",
+         says="x / hypot(x, y), the cosine of an angle"),
     Rule("log0",  "log0(x)",        "log(x) if x != 0 else 0",                  "1 / x",            domain="x >= 0"),
-    # c * x**y, a term of a polynomial: 0 once c is 0, so that x**2 has all its derivatives at x = 0
     Rule("term",  "term(x, y, c)",  "c * x ** y if c != 0 else 0",
-         "term(x, y - 1, c * y)", "z * log0(x)", "x ** y", domain="c = 0, or x ** y in its own domain"),
+         "term(x, y - 1, c * y)", "z * log0(x)", "x ** y", domain="c = 0, or x ** y in its own domain",
+         says="c * x**y, a term of a polynomial: 0 once c is 0, so that x**2 has all its derivatives at x = 0"),
     # the first operand's share of the whole, exp(x) / sum of exp(xs); z * (1 - z) would cancel
     Rule("share", "share(xs)",      "first(softmax(xs))",
-         "[z * sum(rest(softmax(xs)))] + [-z * p for p in rest(softmax(xs))]"),
+         "[z * sum(rest(softmax(xs)))] + [-z * p for p in rest(softmax(xs))]",
+         says="the first operand's share of the whole, exp(x) / sum of exp over xs"),
 ]
 # fmt: on
+
+RULES = {rule.name: rule for rule in TABLE}

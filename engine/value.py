@@ -1,7 +1,7 @@
 """Value, the node of a computation graph: a number that remembers its operation, its operands and their partials.
 
 backward() is here, and it is all of backprop: in reverse topological order every node hands each of its inputs
-its own gradient times the local derivative recorded on that edge. functions.py makes the operations.
+its own gradient times the local derivative recorded on that edge. operations.py makes the operations.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from itertools import islice
 
 from engine.domain import DomainError, comparand, gradient_error, number
 from engine.order import topological_order
+from engine.text.names import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from engine.rules import Rule
@@ -47,7 +48,7 @@ class Value:
     grad: float | None
     label: str | None
     rule: Rule | None
-    if TYPE_CHECKING:  # what functions.py makes from the table; a test compares the two
+    if TYPE_CHECKING:  # what operations.py makes from the table; a test compares the two
 
         def _unary(self) -> Value: ...
         def _binary(self, other: Value | float) -> Value: ...
@@ -90,13 +91,17 @@ class Value:
     def inputs(self) -> tuple[Value | float, ...]:
         """The operands in order: Values, and plain floats for constants."""
         x: Any = self._x
-        return x if type(x) is tuple else (x,) if self._y is None else (x, self._y)
+        if type(x) is tuple:
+            return x
+        return (x,) if self._y is None else (x, self._y)
 
     @property
     def partials(self) -> tuple[float | None, ...]:
         """∂node/∂operand for each of inputs, as recorded when the node was made; None for a constant."""
         dx: Any = self._dx
-        return dx if type(dx) is tuple else (dx,) if self._y is None else (dx, self._dy)
+        if type(dx) is tuple:
+            return dx
+        return (dx,) if self._y is None else (dx, self._dy)
 
     def backward(self) -> None:
         """∂self/∂node into node.grad, for every node that self was computed from; leaves accumulate, as in PyTorch.
@@ -117,9 +122,9 @@ class Value:
                 if upstream - upstream != 0:  # inf or nan
                     raise gradient_error(node, order)
                 if upstream != 0:
-                    for input, partial in zip(node.inputs, node.partials, strict=True):
+                    for operand, partial in zip(node.inputs, node.partials, strict=True):
                         if partial is not None:  # a constant has none
-                            input.grad += upstream * partial
+                            operand.grad += upstream * partial
         except BaseException:
             for leaf, grad in leaves:
                 leaf.grad = grad
@@ -190,15 +195,38 @@ def label(*mappings: Mapping[str, object], **named: Value) -> None:
                 given.label = name
 
 
+# -- looking at a graph
+
+
+def operand(node: Value, slot: int) -> Value:
+    """What stands in this slot of the node, which must hold a Value."""
+    found = node.inputs[slot]
+    assert type(found) is Value
+    return found
+
+
+def edges(node: Value) -> Iterator[tuple[int, Value, float]]:
+    """Each operand that is a Value: its slot, itself, and the partial recorded for it."""
+    for slot, (found, partial) in enumerate(zip(node.inputs, node.partials, strict=True)):
+        if type(found) is Value and partial is not None:
+            yield slot, found, partial
+
+
 def first_stale(order: list[Any], at_most: int | None = None) -> str | None:
     """What to say if the operations (or the first at_most) aren't those of their leaves' present data, else None."""
     for node in islice((node for node in order if node.rule), at_most):
-        numbers = [input if type(input) is float else input.data for input in node.inputs]
+        numbers = [given if type(given) is float else given.data for given in node.inputs]
         try:
             stale = node.rule.apply(numbers) != node.data
         except DomainError:
             stale = True
         if stale:
-            leaves = [input.label or "a leaf" for input in node.inputs if type(input) is Value and not input.rule]
+            leaves = [shown(leaf.label or "a leaf") for leaf in node.inputs if type(leaf) is Value and not leaf.rule]
             return f"{' or '.join(leaves)} was set to another number after the graph was built"
     return None
+
+
+def stale_note(order: list[Any], at_most: int | None = None) -> str | None:
+    """What to say under numbers that are no longer those of the leaves; None where they are."""
+    stale = first_stale(order, at_most)
+    return stale and f"stale: {stale}; these are the numbers of the old graph"

@@ -116,7 +116,7 @@ def clusters(boxes: list[Box]) -> dict[tuple[str, ...], str]:
 
 
 def _nodes(boxes: list[Box], ports: Ports, bare: bool) -> Iterator[str]:
-    """A line for each cluster, then one for each box within its clusters: DOT lets them be opened again and again."""
+    """A line for each cluster, then one for each box inside its clusters: in DOT a cluster may be written in parts."""
     names = clusters(boxes)
 
     def within(path: tuple[str, ...], line: str) -> str:

@@ -1,6 +1,6 @@
 """The graph of E as a picture: a box for each Value with its operation, data and gradient, an arrow for each operand.
 
-boxes.py writes what they say, folding.py puts neurons and layers into one, annotations.py marks a moment of backprop,
+nodes.py writes what they say, folding.py puts neurons and layers into one, marks.py marks a moment of backprop,
 a path or a mistake. The picture is data (picture.py), laid out by Graphviz (dot.py, layout.py), written by svg.py.
 """
 
@@ -19,13 +19,13 @@ from engine.pictures.dot import CROWDED, dot_source
 from engine.pictures.folding import folded
 from engine.pictures.layout import run
 from engine.pictures.marks import at_moment, noted, on_paths, step_notes, where_off
-from engine.pictures.nodes import graph_picture
+from engine.pictures.nodes import Says, graph_picture
 from engine.pictures.picture import Picture
 from engine.pictures.svg import laid_out_svg
+from engine.steps.compare import Comparison
 from engine.steps.explain import Explanation
-from engine.steps.passes import Comparison
 from engine.steps.stepper import Stepper
-from engine.value import Value, first_stale
+from engine.value import Value, stale_note
 
 MOST = 2000  # boxes; above it a drawing is refused
 
@@ -54,20 +54,20 @@ def draw(
     _check(E, depth, blanks, highlight)
     if not force and depth is None:
         refuse_large(E, "pass depth='layer' for a network, draw a sub-expression")
-    order = topological_order(E)
-    picture = folded(order, depth) if depth else graph_picture(order, blanks)
+    says = Says(topological_order(E), blanks, graph.names if isinstance(graph, Stepper) else None)
+    picture = folded(says, depth) if depth else graph_picture(says)
     if not force and len(picture.boxes) > MOST:
         raise ValueError(f"this drawing has {len(picture.boxes):,} boxes: draw a sub-expression, or pass force=True")
     if isinstance(graph, Stepper):
         if blanks:
             raise ValueError("a moment shows numbers that blanks would leave out: draw(E, blanks=…) is the worksheet")
-        picture = noted(picture, *step_notes(graph)) if depth else at_moment(picture, graph)
-    elif stale := first_stale(order):
-        picture = noted(picture, f"stale: {stale}; these are the numbers of the old graph")
+        picture = noted(picture, *step_notes(graph)) if depth else at_moment(picture, says, graph)
+    elif stale := stale_note(says.order):
+        picture = noted(picture, stale)
     if isinstance(highlight, Explanation):
-        picture = on_paths(picture, highlight)
+        picture = on_paths(picture, says.ids, highlight)
     elif highlight is not None:
-        picture = where_off(picture, highlight, order)
+        picture = where_off(picture, says.ids, highlight)
     if len(picture.boxes) > CROWDED:
         warnings.warn(f"a drawing of {len(picture.boxes)} boxes is slow to make and hard to read", stacklevel=2)
     return Drawing(picture)
@@ -91,12 +91,12 @@ def refuse_large(E: Value, instead: str) -> None:
     """ValueError, with what to do instead, as soon as more boxes than MOST are found, however large the graph is."""
     seen, stack, boxes = {E}, [E], 1
     while stack:
-        for input in stack.pop().inputs:
-            if isinstance(input, Value):
-                if input in seen:
+        for operand in stack.pop().inputs:
+            if isinstance(operand, Value):
+                if operand in seen:
                     continue
-                seen.add(input)
-                stack.append(input)
+                seen.add(operand)
+                stack.append(operand)
             boxes += 1
             if boxes > MOST:
                 raise ValueError(f"the graph has more than {MOST:,} nodes and constants: {instead}, or pass force=True")

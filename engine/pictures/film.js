@@ -37,7 +37,7 @@ function show(step) {
   for (const id of ["forward", "last"]) find(id).setAttribute("aria-disabled", now === last);
   if (!timer) said.textContent = `${item.querySelector(".what").textContent}: ${text}`; // who listens isn't talked over while it plays
   keepInView(find("list"), item);
-  const mark = graph.querySelector("[data-state=now]"); // an edge, if there is one
+  const mark = graph.querySelector("[data-state=current]"); // an edge, if there is one
   if (mark) keepInView(graph, mark);
 }
 

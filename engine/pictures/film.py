@@ -1,7 +1,7 @@
 """Backprop as one self-contained page to step through in a browser: the graph, and each step in symbols and numbers.
 
 frames.py computes all that it says and shows; film.html is the page with film.css, and film.js looks up what holds at
-a step and shows it. The picture is drawing.py's, as it is at the end: that is the page without JavaScript, too.
+a step and shows it. The picture is draw.py's, as it is at the end: that is the page without JavaScript, too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 import warnings
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from hashlib import sha256
 from html import escape
@@ -21,15 +20,16 @@ from pathlib import Path
 from string import Template
 
 from engine.files import write_atomically
-from engine.order import topological_order
 from engine.pictures.dot import CROWDED
 from engine.pictures.draw import refuse_large
-from engine.pictures.frames import Frame, Look, Nodes, Piece, Script, edge_lives
+from engine.pictures.frames import Frame, Lives, Look, Script, edge_lives
 from engine.pictures.svg import laid_out_svg, prefix_of
 from engine.steps.passes import RIGHT
-from engine.steps.stepper import Stepper
+from engine.steps.step import Piece
+from engine.steps.stepper import RecordedPass, Stepper
 from engine.text.names import changing, number_text
-from engine.value import Value, first_stale
+from engine.text.symbols import PRINTED
+from engine.value import Value, stale_note
 
 IN_SCRIPT = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})  # a <script> ends at </script>, also in a string
 HEIGHT = 640  # pixels, in Jupyter
@@ -51,36 +51,18 @@ def film(graph: Value | Stepper, *, force: bool = False) -> Film:
         raise TypeError(f"film takes the Value at the end of a graph, or a Stepper, and was given a {type(E).__name__}")
     if not force:
         refuse_large(E, "film a sub-expression, such as one neuron")
-    if isinstance(graph, Stepper):
-        return Film(graph)
-    with kept_gradients(topological_order(graph)):
-        graph.zero_grad()
-        return Film(Stepper(graph))
-
-
-@contextmanager
-def kept_gradients(nodes: list[Value]) -> Iterator[None]:
-    """Whatever happens inside, gradients are as before in the end."""
-    found = [(node, node.grad) for node in nodes]
-    try:
-        yield
-    finally:
-        for node, grad in found:
-            node.grad = grad
+    return Film(graph if isinstance(graph, Stepper) else RecordedPass(graph))
 
 
 class Film:
-    """The pass of a stepper: .frames is what each step says, as data; .html() the page, .save(path) writes it."""
+    """A recorded pass: .frames is what each step says, as data; .html() the page, .save(path) writes it."""
 
-    def __init__(self, stepper: Stepper) -> None:
-        self.script = Script(stepper)
+    def __init__(self, walk: RecordedPass) -> None:
+        self.script = Script(walk)
         self.frames = self.script.frames
-        self.told = list(_told(stepper))
-        position, notes = stepper.position, stepper.notes
-        with kept_gradients(stepper.order):
-            nodes = Nodes(self.script)
-            stepper.goto(position).notes = notes
-        self.picture, self._lives = nodes.picture, nodes.lives
+        self.told = list(_told(walk))
+        lives = Lives(self.script)
+        self.picture, self._ids, self._lives = lives.picture, lives.says.ids, lives.nodes
         if len(self.picture.boxes) > CROWDED:
             warnings.warn(f"a film of {len(self.picture.boxes)} boxes is slow to make and hard to read", stacklevel=3)
 
@@ -96,8 +78,8 @@ class Film:
         style, program = f":root {{ --width: {width[1]}px }}\n{_asset('film.css')}", _asset("film.js")
         policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(program)}; base-uri 'none'"
         last = len(self.frames) - 1
-        root, script = self.script.stepper.E, self.script
-        heading = changing([script.names[root], script.formula(root), number_text(root.data)])
+        root, script = self.script.walk.E, self.script
+        heading = changing([script.names[root], PRINTED.formula(root, script.names), number_text(root.data)])
         return Template(_asset("film.html")).substitute(
             policy=policy,
             title=escape(f"Backprop through {script.names[root]}"),
@@ -113,11 +95,11 @@ class Film:
 
     def _moments(self) -> dict[str, list[dict[str, object]]]:
         """By the ids of nodes and edges in the picture: how each looks, and since which step."""
-        prefix, place = prefix_of(self.picture), {node: i for i, node in enumerate(self._lives)}
-        nodes = {f"{prefix}-n{place[node]}": [_moment(look) for look in life] for node, life in self._lives.items()}
+        prefix, ids = prefix_of(self.picture), self._ids
+        nodes = {f"{prefix}-{ids.node(node)}": [_moment(look) for look in life] for node, life in self._lives.items()}
         edges = {
-            f"{prefix}-e{place[node]}-{slot}": [{"since": since, "state": state} for since, state in life]
-            for (node, slot), life in edge_lives(self.script).items()
+            f"{prefix}-{ids.edge(*edge)}": [{"since": since, "state": state} for since, state in life]
+            for edge, life in edge_lives(self.script).items()
         }
         return nodes | edges
 
@@ -136,7 +118,7 @@ class Film:
             raise type(error)(f"{path} can't be written: {error.strerror or error}") from None
 
     def __repr__(self) -> str:
-        what = self.script.names[self.script.stepper.E]
+        what = self.script.names[self.script.walk.E]
         return f'Film of {what}: {len(self.frames) - 1} steps; .save("backprop.html"), .html(), .frames'
 
     def _repr_html_(self) -> str:
@@ -151,11 +133,11 @@ class Film:
         )
 
 
-def _told(stepper: Stepper) -> Iterator[str]:
-    if stepper.way is not RIGHT:
-        yield f"mistake {stepper.way.name!r}: {stepper.way.says}"
-    if stale := first_stale(stepper.order):
-        yield f"stale: {stale}; these are the numbers of the old graph"
+def _told(walk: RecordedPass) -> Iterator[str]:
+    if walk.way is not RIGHT:
+        yield f"mistake {walk.way.name!r}: {walk.way.says}"
+    if stale := stale_note(walk.order):
+        yield stale
 
 
 def _asset(name: str) -> str:

@@ -1,6 +1,6 @@
 """Networks folded: a box for each layer, or the diagram of the textbooks with circles and weighted lines.
 
-What belongs to a neuron is found by network.py; other nodes, such as the loss, stay boxes of their own.
+What belongs to a neuron is found by neurons.py; other nodes, such as the loss, stay boxes of their own.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from engine.pictures.neurons import is_weight, layer_of, weight_index
 from engine.pictures.nodes import NAME, Says
-from engine.pictures.picture import CIRCLE, NEGATIVE, POSITIVE, Arrow, Box, Column, Picture, Row, shortened, shown, tint
-from engine.text.names import number_text
-from engine.value import Value
+from engine.pictures.picture import CIRCLE, NEGATIVE, POSITIVE, Arrow, Box, Column, Picture, Row, tint
+from engine.text.names import counted, number_text, shortened, shown
+from engine.value import Value, edges
 
 LABELLED, LABEL = 48, 54.0  # weights, above which their lines have no numbers; the width of one of these
 
@@ -25,19 +25,18 @@ class Edge(NamedTuple):
     slot: int
 
 
-def folded(order: list[Value], depth: str) -> Picture:
-    """The network of a graph, from its topological order, folded into boxes by "neuron" or by "layer".
+def folded(says: Says, depth: str) -> Picture:
+    """The network of a graph folded into boxes by "neuron" or by "layer".
 
     Raises ValueError where no parameter has the label of a neuron's.
     """
-    says = Says(order)
     if not says.neurons:
         raise ValueError(
             f"depth={depth!r} folds neurons, known by labels such as hidden[2].w[3], and this graph has none: "
             "leave depth out"
         )
     fold = (_Neurons if depth == "neuron" else _Layers)(says)
-    boxes = [box for node in order for box in fold.boxes(node)]
+    boxes = [box for node in says.order for box in fold.boxes(node)]
     arrows = [fold.arrow(edges) for edges in fold.bundles().values()]
     title = f"Network of {says.title}, by {depth}"
     return Picture([*fold.inputs.values(), *boxes], arrows, title, fold.description(), columns=fold.columns())
@@ -64,12 +63,12 @@ class _Fold:
     def arrow(self, edges: list[Edge]) -> Arrow:
         raise NotImplementedError
 
-    def input(self, node: Value, slot: int) -> tuple[tuple[object, ...], Box] | None:
+    def entry(self, node: Value, slot: int) -> tuple[tuple[object, ...], Box] | None:
         """The box of a constant that goes into the network, and what tells it from others; None if it isn't drawn."""
         raise NotImplementedError
 
     def id(self, node: Value) -> str:
-        return self.says.id(self.members[self.path[node]][-1] if node in self.path else node)
+        return self.says.ids.node(self.members[self.path[node]][-1] if node in self.path else node)
 
     def boxes(self, node: Value) -> list[Box]:
         """The boxes to draw where this node stands in the order; a folded one stands where its last node does."""
@@ -81,16 +80,16 @@ class _Fold:
     def _between_boxes(self) -> list[Edge]:
         edges = []
         for node in self.says.order:
-            for slot, input in enumerate(node.inputs):
-                tail = self.id(input) if isinstance(input, Value) else self._constant(node, slot)
+            for slot, given in enumerate(node.inputs):
+                tail = self.id(given) if isinstance(given, Value) else self._constant(node, slot)
                 if tail is not None and tail != self.id(node):
                     edges.append(Edge(tail, self.id(node), node, slot))
         return edges
 
     def _constant(self, node: Value, slot: int) -> str | None:
         if node not in self.path:
-            return f"c{self.says.place[node]}-{slot}"
-        found = self.input(node, slot)
+            return self.says.ids.constant(node, slot)
+        found = self.entry(node, slot)
         if found is None:
             return None
         key, box = found
@@ -111,10 +110,10 @@ class _Fold:
 
     def tail_id(self, edge: Edge) -> str | None:
         """The id of the operand's own box, if it isn't folded."""
-        input = edge.node.inputs[edge.slot]
-        if not isinstance(input, Value):
+        given = edge.node.inputs[edge.slot]
+        if not isinstance(given, Value):
             return edge.tail
-        return None if input in self.path else self.says.id(input)
+        return None if given in self.path else self.says.ids.node(given)
 
     def plain(self, edge: Edge) -> Arrow:
         """The arrow of one edge, as in the whole graph, between folded boxes."""
@@ -122,7 +121,7 @@ class _Fold:
 
     def outputs(self, path: str) -> list[Value]:
         """The nodes of a folded box that none of the others reads."""
-        read = {input for node in self.members[path] for input in node.inputs if isinstance(input, Value)}
+        read = {operand for node in self.members[path] for _, operand, _ in edges(node)}
         return [node for node in self.members[path] if node.rule and node not in read]
 
     def description(self) -> str:
@@ -135,12 +134,8 @@ class _Fold:
 
 def _weight(node: Value) -> Value | None:
     """The weight of a product w·x."""
-    weights = [input for input in node.inputs if isinstance(input, Value) and is_weight(input)]
+    weights = [operand for _, operand, _ in edges(node) if is_weight(operand)]
     return weights[0] if node.rule and node.rule.name == "mul" and len(weights) == 1 else None
-
-
-def counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 class _Neurons(_Fold):
@@ -151,7 +146,7 @@ class _Neurons(_Fold):
 
     def columns(self) -> tuple[Column, ...]:
         layers: dict[str, list[str]] = {}
-        for path in sorted(self.members, key=lambda path: self.says.place[self.members[path][-1]]):
+        for path in sorted(self.members, key=lambda path: self.says.ids.place[self.members[path][-1]]):
             layers.setdefault(layer_of(path), []).append(self.id(self.members[path][0]))
         inputs = Column(tuple(box.id for box in self.inputs.values()))
         return (inputs, *(Column(tuple(ids), self._distance(len(ids))) for ids in layers.values()))
@@ -163,7 +158,7 @@ class _Neurons(_Fold):
     def folds_to(self, neuron: str) -> str:
         return neuron
 
-    def input(self, node: Value, slot: int) -> tuple[tuple[object, ...], Box] | None:
+    def entry(self, node: Value, slot: int) -> tuple[tuple[object, ...], Box] | None:
         weight, number = _weight(node), node.inputs[slot]
         if weight is None or isinstance(number, Value):
             return None
@@ -182,9 +177,9 @@ class _Neurons(_Fold):
         several = Row("count", "", counted(len(outputs), "output"))
         rows.append(Row("data", "a", number_text(a.data)) if len(outputs) == 1 else several)
         tooltips = [self.says.node_tooltip(node) for node in (*biases, *outputs[:6])]
-        marks = ("root",) * (members[-1] is self.says.order[-1])
+        marks = self.says.root_mark(members[-1])
         name = shortened(shown(path), NAME)
-        fill = tint(a.grad, self.says.largest) if len(outputs) == 1 else tint(None, 0)
+        fill = tint(self.says.grad(a), self.says.largest) if len(outputs) == 1 else tint(None, 0)
         return Box(self.id(a), "neuron", name, "", tuple(rows), fill, "\n".join(tooltips), marks)
 
     def arrow(self, edges: list[Edge]) -> Arrow:
@@ -206,7 +201,7 @@ class _Layers(_Fold):
     def folds_to(self, neuron: str) -> str:
         return layer_of(neuron)
 
-    def input(self, node: Value, slot: int) -> tuple[tuple[object, ...], Box] | None:
+    def entry(self, node: Value, slot: int) -> tuple[tuple[object, ...], Box] | None:
         if _weight(node) is None:
             return None
         layer = self.path[node]
@@ -227,7 +222,7 @@ class _Layers(_Fold):
         }
         rows = tuple(Row("count", f"{kind}s", f"{count:,}") for kind, count in counts.items())
         outputs = [self.says.node_tooltip(node).partition("\n")[0] for node in self.outputs(path)[:12]]
-        marks = ("root",) * (members[-1] is self.says.order[-1])
+        marks = self.says.root_mark(members[-1])
         name = shortened(shown(path), NAME)
         return Box(self.id(members[-1]), "layer", name, rows=rows, tooltip="\n".join(outputs), marks=marks)
 

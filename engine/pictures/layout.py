@@ -13,7 +13,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from typing import Any, NamedTuple
 
-from engine.pictures.picture import shortened
+from engine.text.names import shortened
 
 SECONDS = 60.0  # what the program may take
 

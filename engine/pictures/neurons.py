@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from engine.value import Value
+from engine.value import Value, edges
 
 WEIGHT, BIAS = re.compile(r"(?:(.+)\.)?w\[(\d{1,9})\]"), re.compile(r"(.+)\.b")
 
@@ -41,20 +41,20 @@ def inputs_of(order: list[Value], neurons: dict[Value, str]) -> dict[Value, str]
     """The leaves that only one neuron reads, with its path: they are drawn beside its weights."""
     readers: dict[Value, set[str | None]] = {}
     for node in order:
-        for input in node.inputs:
-            if isinstance(input, Value) and input.rule is None:
-                readers.setdefault(input, set()).add(neurons.get(node))
+        for _, leaf, _ in edges(node):
+            if leaf.rule is None:
+                readers.setdefault(leaf, set()).add(neurons.get(node))
     return {
         leaf: path for leaf, paths in readers.items() if len(paths) == 1 and (path := next(iter(paths))) is not None
     }
 
 
 def _joins(node: Value, neurons: dict[Value, str], active: set[Value]) -> str | None:
-    inputs = [input for input in node.inputs if isinstance(input, Value)]
-    paths = [neurons.get(input) for input in inputs if input not in active]
+    inputs = [each for _, each, _ in edges(node)]
+    paths = [neurons.get(each) for each in inputs if each not in active]
     assert node.rule is not None
     if node.rule.name == "mul":
-        weights = [neurons[input] for input in inputs if is_weight(input) and input in neurons]
+        weights = [neurons[each] for each in inputs if is_weight(each) and each in neurons]
         return weights[0] if len(weights) == 1 else None
     if node.rule.name in ("add", "total"):
         return paths[0] if len(paths) == len(inputs) and len(set(paths)) == 1 else None

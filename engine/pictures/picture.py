@@ -1,6 +1,6 @@
 """A picture as data: boxes, arrows between them, how they look, and how much room their texts need.
 
-boxes.py and folding.py make these from a graph; dot.py writes them as DOT for the layout, svg.py as the picture.
+nodes.py and folding.py make these from a graph; dot.py writes them as DOT for the layout, svg.py as the picture.
 Sizes are computed here, not by the layout program: its fonts differ from one machine to the next.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 from unicodedata import combining, east_asian_width
+
+from engine.text.names import shortened, shown
 
 INK, GREY, HIGHLIGHT = "#1a1a1a", "#797979", "#9955cc"  # grey and highlight are readable on white and on black
 POSITIVE, NEGATIVE, WHITE = "#0072b2", "#d55e00", "#ffffff"  # told apart by the colour-blind, too
@@ -136,21 +138,6 @@ def _letter_width(letter: str) -> float:
     if letter.isascii():
         return 0.76 if letter.isupper() else 0.64
     return 0.0 if combining(letter) else 1.05 if east_asian_width(letter) in "WF" else 0.85
-
-
-def shown(text: str) -> str:
-    """The text on one line: what can't be printed, breaks lines or turns the direction of writing, as an escape.
-
-    >>> shown("a\\nb\\u202e")
-    'a\\\\nb\\\\u202e'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def shortened(text: str, most: int) -> str:
-    """The text with its middle left out, if it is longer than most characters."""
-    half = (most - 1) // 2
-    return text if len(text) <= most else f"{text[: most - 1 - half]}…{text[-half:]}"
 
 
 def cluster_label(path: tuple[str, ...]) -> str:

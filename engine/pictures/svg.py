@@ -46,7 +46,7 @@ def laid_out_svg(picture: Picture) -> str:
 
 
 def prefix_of(picture: Picture) -> str:
-    """What the ids in a picture begin with: the same for the same picture, another for another."""
+    """The start of every id in a picture: made from its content, so that ids of two pictures on a page don't meet."""
     return "g" + sha256(dot_source(picture).encode()).hexdigest()[:8]
 
 

@@ -23,9 +23,10 @@ from engine.calculus import replay
 from engine.domain import number
 from engine.nudge import Check, gradcheck, value_of
 from engine.order import topological_order
-from engine.steps.passes import MISTAKES, RIGHT, find_node
-from engine.steps.stepper import Step, Stepper, grad_text
-from engine.text.names import number_text
+from engine.steps.passes import MISTAKES, RIGHT
+from engine.steps.step import Step
+from engine.steps.stepper import Stepper
+from engine.text.names import find_node, grad_text, number_text
 from engine.text.symbols import formula_text
 from engine.value import Value
 
@@ -372,7 +373,7 @@ class Debugger(Cmd):
         if type(found) is Value and found in self.stepper.names:
             return found
         try:
-            return find_node(self.stepper.order, self.stepper.names, text)
+            return find_node(self.stepper.names, text)
         except ValueError as error:
             raise Refused(str(error)) from None
 
@@ -513,7 +514,7 @@ class Debugger(Cmd):
 
     def stopping(self, text: str) -> Callable[[int], bool]:
         """Whether a break so written stops at the step with an index."""
-        steps = self.stepper.recorded
+        steps = self.stepper.record
         kind, _, what = text.partition(" ")
         what = what.strip()
         if kind == "if":
@@ -525,14 +526,14 @@ class Debugger(Cmd):
             return lambda i: steps.nodes[i].op == what and self.begins(i)
         node = self.node(what)
         if kind == "watch":
-            return lambda i: steps.input(i) is node
+            return lambda i: steps.target(i) is node
         if node.rule is None:
             return lambda i: i == (steps.writes[node] or [-1])[-1]
         return lambda i: steps.nodes[i] is node and self.begins(i)
 
     def begins(self, index: int) -> bool:
         """Whether the step is the first one that its node makes (the seed, step 0, is made by none)."""
-        nodes = self.stepper.recorded.nodes
+        nodes = self.stepper.record.nodes
         return index == 1 or (index > 1 and nodes[index] is not nodes[index - 1])
 
     def condition(self, text: str) -> Callable[[int], bool]:
@@ -572,7 +573,7 @@ class Debugger(Cmd):
 
     def row(self, node: Value) -> tuple[str, str, str, str]:
         """A node, its gradient, how many of its contributions are in, and these."""
-        names, steps = self.stepper.names, self.stepper.recorded
+        names, steps = self.stepper.names, self.stepper.record
         writes = steps.writes[node]
         made = [place for place in writes if place < self.stepper.position]
         texts = [f"{number_text(held)} from before"] if (held := steps.start[node]) else []
@@ -596,7 +597,7 @@ class Debugger(Cmd):
         self.look(argument, list(dict.fromkeys(operands)), "operand")
 
     def consumers(self, node: Value) -> list[Value]:
-        steps = self.stepper.recorded
+        steps = self.stepper.record
         return list(dict.fromkeys(steps.nodes[place] for place in steps.writes[node] if steps.slots[place] is not None))
 
     def look(self, argument: str, nodes: list[Value], kind: str) -> None:

@@ -1,106 +1,22 @@
-"""Backward passes, recorded step by step: the right one, and the classic wrong ones, each a row of a table.
+"""Backward passes over floats, recorded step by step: the right one, and the classic wrong ones, each a row of a table.
 
-A row says in which small way a pass differs; record() runs it on a graph without touching it; stepper.py walks it.
-compare() recognises the mistake behind somebody's gradients. Value.backward() knows nothing of all this.
+A row says in which small way a pass differs from the chain rule, and what that does at a step, in a sentence. record()
+runs a pass on a graph without touching it; stepper.py walks it, compare.py recognises it. Value.backward() knows
+nothing of all this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
-from engine.domain import DomainError, contribution_error, number
-from engine.order import topological_order
-from engine.text.names import display_names, number_text
-from engine.value import Value
+from engine.domain import contribution_error, sum_error
+from engine.text.names import number_text, quotient
+from engine.value import Value, edges, operand
 
-Grad = float | None
-Visits = Callable[[list[Value]], Iterable[Value]]
-
-
-class Pass:
-    """One way to run backprop: a name, what it does in words, and where it differs from the chain rule."""
-
-    def __init__(
-        self,
-        name: str,
-        says: str,
-        *,
-        visits: Visits = reversed,  # the nodes, in the order in which they pass their gradient on
-        assigns: bool = False,  # input.grad = contribution
-        seeds: bool = True,  # ∂E/∂E = 1
-        resets: bool = True,  # an earlier pass leaves nothing in the interior nodes
-        restarts: bool = True,  # nor in the leaves
-        upstream: bool = True,  # a contribution has this factor
-        partial: bool = True,  # and this one
-        swaps: bool = False,  # of two operands, each gets the other's partial
-        once: bool = False,  # an operand used twice by a node gets one contribution
-    ) -> None:
-        self.name, self.says, self.visits, self.assigns, self.seeds = name, says, visits, assigns, seeds
-        self.resets, self.restarts, self.upstream, self.partial = resets, restarts, upstream, partial
-        self.swaps, self.once = swaps, once
-
-    def slots(self, node: Value) -> list[int]:
-        """The operand slots that the node contributes to."""
-        slots = [slot for slot, partial in enumerate(node.partials) if partial is not None]
-        if self.once:
-            slots = [slot for slot in slots if not any(node.inputs[slot] is earlier for earlier in node.inputs[:slot])]
-        return slots
-
-    def partial_of(self, node: Value, slot: int) -> float:
-        """The local derivative that the pass takes for this slot."""
-        partials = node.partials
-        if self.swaps and len(partials) == 2 and None not in partials:
-            slot = 1 - slot
-        return partials[slot]  # type: ignore[return-value]
-
-
-def preorder(order: list[Value]) -> Iterator[Value]:
-    """Depth first from E, every node where it is met first."""
-    stack, seen = [order[-1]], set[Value]()
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            yield node
-            stack += [input for input in reversed(node.inputs) if isinstance(input, Value)]
-
-
-def breadth_first(order: list[Value]) -> Iterator[Value]:
-    """Level by level from E, every node where it is met first."""
-    queue, seen = [order[-1]], {order[-1]}
-    for node in queue:
-        yield node
-        for input in node.inputs:
-            if isinstance(input, Value) and input not in seen:
-                seen.add(input)
-                queue.append(input)
-
-
-RIGHT = Pass("right", "the chain rule")
-MISTAKES = {
-    mistake.name: mistake
-    for mistake in [
-        Pass("assign", "= for +=, a later contribution replaces the earlier ones", assigns=True),
-        Pass("preorder", "depth first, a node passes on before all its consumers have contributed", visits=preorder),
-        Pass("breadth-first", "level by level, a node passes on before all its consumers have contributed",
-             visits=breadth_first),
-        Pass("no-reset", "interior gradients of an earlier pass are not reset", resets=False),
-        Pass("no-zero-grad", "leaves keep the gradients of an earlier pass", restarts=False),
-        Pass("no-seed", "∂E/∂E is not set to 1", seeds=False),
-        Pass("no-upstream", "the local derivative alone, without the upstream gradient", upstream=False),
-        Pass("no-local", "the upstream gradient alone, without the local derivative", partial=False),
-        Pass("swapped", "each of two operands gets the other's local derivative", swaps=True),
-        Pass("once", "a node used twice by another, as in a + a, gets one contribution", once=True),
-    ]
-}  # fmt: skip
-
-
-def find_mistake(name: str) -> Pass:
-    """The row of this name. Raises ValueError, saying which there are, for another."""
-    if name not in MISTAKES:
-        raise ValueError(f"mistake {name!r} is unknown; there are {', '.join(MISTAKES)}")
-    return MISTAKES[name]
+Grad: TypeAlias = float | None  # None: not computed yet
+Edge: TypeAlias = tuple[Value, int]  # a node, and the slot of one of its operands
+Path: TypeAlias = list[Edge]  # from E down to a node
 
 
 class Record:
@@ -121,13 +37,14 @@ class Record:
         self.writes: dict[Value, list[int]] = {node: [] for node in start}
 
     def write(self, node: Value, slot: int | None, upstream: float, contribution: float, assigns: bool) -> None:
-        input: Any = node if slot is None else node.inputs[slot]
-        before = self.final[input]
+        """One step more."""
+        target = node if slot is None else operand(node, slot)
+        before = self.final[target]
         after = contribution if assigns else (before or 0.0) + contribution
         if upstream == 0 and before is not None and not assigns:
             after = before  # as backward() leaves it, -0.0 too
-        self.final[input] = after
-        self.writes[input].append(len(self.nodes))
+        self.final[target] = after
+        self.writes[target].append(len(self.nodes))
         self.nodes.append(node)
         self.slots.append(slot)
         self.upstreams.append(upstream)
@@ -135,146 +52,293 @@ class Record:
         self.befores.append(before)
         self.afters.append(after)
 
-    def input(self, step: int) -> Value:
+    def target(self, step: int) -> Value:
         """The node that a step writes to."""
         slot = self.slots[step]
-        return self.nodes[step] if slot is None else self.nodes[step].inputs[slot]  # type: ignore[return-value]
+        return self.nodes[step] if slot is None else operand(self.nodes[step], slot)
 
 
-def record(order: list[Value], way: Pass = RIGHT, found: Mapping[Value, Grad] | None = None) -> Record:
-    """The steps of a pass over these nodes, which are left as they are; found are gradients that leaves hold already.
+class Moment(NamedTuple):
+    """A step of a wrong pass, beside the right one: what a sentence about it is made of."""
 
-    Raises DomainError as backward() does.
-    """
-    start: dict[Value, Grad] = {node: None if node.rule or not found else found[node] for node in order}
-    if not (way.resets and way.restarts):
-        earlier = record(order).final
-        start |= {node: earlier[node] for node in order if (not way.resets if node.rule else not way.restarts)}
-    steps, root = Record(start), order[-1]
-    steps.write(root, None, 1.0, 1.0 if way.seeds else 0.0, assigns=not way.resets and root.rule is not None)
-    for node in way.visits(order):
-        upstream = steps.final[node] or 0.0
-        if upstream - upstream != 0:  # inf or nan
-            raise DomainError(f"the contributions to the gradient of {node.label or node.op} add up beyond 1.8e308")
-        for slot in way.slots(node):
-            contribution = 0.0
-            if upstream != 0 or not way.upstream:
-                contribution = (upstream if way.upstream else 1.0) * (
-                    way.partial_of(node, slot) if way.partial else 1.0
-                )
-            if contribution - contribution != 0:
-                raise contribution_error(node, slot, upstream)
-            steps.write(node, slot, upstream, contribution, way.assigns)
-    return steps
+    way: Pass
+    steps: Record
+    right: Record
+    step: int
+    names: Mapping[Value, str]
+
+    @property
+    def node(self) -> Value:
+        return self.steps.nodes[self.step]
+
+    @property
+    def slot(self) -> int:
+        slot = self.steps.slots[self.step]
+        assert slot is not None
+        return slot
+
+    @property
+    def target(self) -> Value:
+        return self.steps.target(self.step)
+
+    @property
+    def partial(self) -> float:
+        """The local derivative that the chain rule takes here."""
+        partial = self.node.partials[self.slot]
+        assert partial is not None
+        return partial
+
+    @property
+    def here(self) -> str:
+        return self.names[self.node]
+
+    @property
+    def there(self) -> str:
+        return self.names[self.target]
+
+    @property
+    def upstream(self) -> str:
+        return number_text(self.steps.upstreams[self.step])
+
+    @property
+    def before(self) -> Grad:
+        return self.steps.befores[self.step]
+
+    def gradient(self, node: Value) -> str:
+        """∂E/∂node."""
+        return quotient(self.names[self.right.nodes[0]], self.names[node])
+
+    @property
+    def local(self) -> str:
+        """∂node/∂operand = its number."""
+        return f"{quotient(self.here, self.there)} = {number_text(self.partial)}"
 
 
-def went_wrong(way: Pass, steps: Record, right: Record, step: int, names: Mapping[Value, str]) -> str | None:
-    """What is lost or wrong at this step of a pass, in a sentence with its numbers; None where nothing is."""
-    node, slot, input = steps.nodes[step], steps.slots[step], steps.input(step)
-    before, upstream = steps.befores[step], steps.upstreams[step]
-    E, here, there = names[right.nodes[0]], names[node], names[input]
-    if slot is None:
-        return None if way.seeds else f"∂{E}/∂{E} = 1 was not set, so that all gradients are 0"
+# -- the orders in which nodes may pass their gradient on
+
+
+def preorder(order: list[Value]) -> Iterator[Value]:
+    """Depth first from E, every node where it is met first."""
+    stack, seen = [order[-1]], set[Value]()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            stack += [found for _, found, _ in reversed([*edges(node)])]
+
+
+def breadth_first(order: list[Value]) -> Iterator[Value]:
+    """Level by level from E, every node where it is met first."""
+    queue, seen = [order[-1]], {order[-1]}
+    for node in queue:
+        yield node
+        for _, found, _ in edges(node):
+            if found not in seen:
+                seen.add(found)
+                queue.append(found)
+
+
+# -- the slots that a node contributes to, and the local derivative that is taken for one
+
+
+def every_slot(node: Value) -> list[int]:
+    return [slot for slot, _, _ in edges(node)]
+
+
+def first_slots(node: Value) -> list[int]:
+    """The first slot of each operand."""
+    slots: dict[Value, int] = {}
+    for slot, found, _ in edges(node):
+        slots.setdefault(found, slot)
+    return list(slots.values())
+
+
+def recorded(node: Value, slot: int) -> float:
     partial = node.partials[slot]
     assert partial is not None
-    if way.assigns and before:
-        return f"{there}.grad was {number_text(before)}, and = replaced it by {number_text(steps.afters[step])}"
-    if way.visits is not reversed and steps.nodes[step - 1] is not node:
-        late = _still_to_come(steps, right, step)
-        if late:
-            missing = " and ".join(f"{number_text(late[consumer])} through {names[consumer]}" for consumer in late)
-            return f"{here} passed on {number_text(upstream)} while {missing} was still to come"
-    if not (way.resets and way.restarts) and step == steps.writes[input][0] and steps.start[input]:
-        return f"{there}.grad still held {number_text(before or 0.0)} of the earlier pass"
-    if not way.upstream and upstream != 1:
-        return f"the upstream gradient ∂{E}/∂{here} = {number_text(upstream)} was left out"
-    if not way.partial and partial != 1:
-        return f"the local derivative ∂{here}/∂{there} = {number_text(partial)} was left out"
-    if way.swaps and way.partial_of(node, slot) != partial:
-        taken = number_text(way.partial_of(node, slot))
-        return f"∂{here}/∂{there} = {number_text(partial)}, and {taken}, the other operand's, was taken"
-    twins = sum(other is input for other in node.inputs)
-    if way.once and twins > 1:
-        return f"{here} uses {there} {twins} times, and contributes to it once"
-    return None
+    return partial
 
 
-def _still_to_come(steps: Record, right: Record, step: int) -> dict[Value, float]:
+def the_others(node: Value, slot: int) -> float:
+    """That of the other operand, where there are two Values."""
+    both = len(node.partials) == 2 and None not in node.partials
+    return recorded(node, 1 - slot if both else slot)
+
+
+# -- what is lost or wrong at a step, in a sentence with its numbers; None where nothing is
+
+
+def unseeded(at: Moment) -> str:
+    return f"{at.gradient(at.target)} = 1 was not set, so that all gradients are 0"
+
+
+def replaced(at: Moment) -> str | None:
+    if not at.before:
+        return None
+    after = number_text(at.steps.afters[at.step])
+    return f"{at.there}.grad was {number_text(at.before)}, and = replaced it by {after}"
+
+
+def too_early(at: Moment) -> str | None:
+    late = _still_to_come(at)
+    if at.steps.nodes[at.step - 1] is at.node or not late:  # said at the node's first step
+        return None
+    missing = " and ".join(f"{number_text(late[consumer])} through {at.names[consumer]}" for consumer in late)
+    return f"{at.here} passed on {at.upstream} while {missing} was still to come"
+
+
+def _still_to_come(at: Moment) -> dict[Value, float]:
     """What the right pass brings to the node in hand and this one hasn't brought yet, by consumer."""
-    node = steps.nodes[step]
-    brought = {(steps.nodes[i], steps.slots[i]) for i in steps.writes[node] if i < step}
+    steps, right = at.steps, at.right
+    brought = {(steps.nodes[i], steps.slots[i]) for i in steps.writes[at.node] if i < at.step}
     late: dict[Value, float] = {}
-    for i in right.writes[node]:
+    for i in right.writes[at.node]:
         if (right.nodes[i], right.slots[i]) not in brought and right.contributions[i]:
             late[right.nodes[i]] = late.get(right.nodes[i], 0.0) + right.contributions[i]
     return late
 
 
-class Comparison:
-    """The report of compare: .ok; .node, the first that is off, and .mistakes, the names whose numbers these are."""
-
-    def __init__(self, node: Value | None, mistakes: list[str], text: str) -> None:
-        self.node, self.mistakes, self.text = node, mistakes, text
-        self.ok = node is None
-
-    def __repr__(self) -> str:
-        return self.text
+def left_over(at: Moment) -> str | None:
+    held = at.steps.start[at.target]
+    if not held or at.step != at.steps.writes[at.target][0]:
+        return None
+    return f"{at.there}.grad still held {number_text(at.before or 0.0)} of the earlier pass"
 
 
-def compare(E: Value, gradients: Mapping[Any, float], tolerance: float = 1e-6) -> Comparison:
-    """Gradients from elsewhere, by Value or name, against the chain rule: which mistake they are, or where they part.
+def without_upstream(at: Moment) -> str | None:
+    if at.steps.upstreams[at.step] == 1:
+        return None
+    return f"the upstream gradient {at.gradient(at.node)} = {at.upstream} was left out"
 
-    Equal means within tolerance, relative to the right number. Raises TypeError for what isn't a mapping to numbers,
-    ValueError for a name or a Value that isn't in the graph.
 
-    >>> a = Value(1.5, label="a")
-    >>> compare(a * a, {"a": 1.5})
-    compare: a.grad is 3, and 1.5 was given
-    this is the mistake 'assign': = for +=, a later contribution replaces the earlier ones
-    this is the mistake 'once': a node used twice by another, as in a + a, gets one contribution
+def without_local(at: Moment) -> str | None:
+    return None if at.partial == 1 else f"the local derivative {at.local} was left out"
+
+
+def taken_from_the_other(at: Moment) -> str | None:
+    taken = at.way.partial(at.node, at.slot)
+    return None if taken == at.partial else f"{at.local}, and {number_text(taken)}, the other operand's, was taken"
+
+
+def counted_once(at: Moment) -> str | None:
+    times = sum(found is at.target for _, found, _ in edges(at.node))
+    return f"{at.here} uses {at.there} {times} times, and contributes to it once" if times > 1 else None
+
+
+# -- the table
+
+
+class Pass:
+    """One way to run backprop: a name, what it does in words, and where it differs from the chain rule.
+
+    lost says what is wrong at a step, seed_lost at the first, which sets ∂E/∂E.
     """
-    if not hasattr(gradients, "items"):
-        raise TypeError(f"compare takes a mapping from Values or names to numbers, not {type(gradients).__name__}")
-    order = topological_order(E)
-    names = display_names(order)
-    given = {find_node(order, names, key): number(value) for key, value in gradients.items()}
-    right = record(order).final
 
-    def off(finals: Mapping[Value, Grad]) -> list[Value]:
-        return [
-            node
-            for node in reversed(order)
-            if node in given and abs(given[node] - (finals[node] or 0.0)) > tolerance * abs(finals[node] or 0.0)
-        ]
+    def __init__(
+        self,
+        name: str,
+        says: str,
+        lost: Callable[[Moment], str | None] = lambda at: None,
+        *,
+        visits: Callable[[list[Value]], Iterable[Value]] = reversed,  # nodes, in the order in which they pass it on
+        assigns: bool = False,  # operand.grad = contribution
+        seed: float = 1.0,  # ∂E/∂E
+        seed_lost: Callable[[Moment], str | None] = lambda at: None,
+        keeps: str = "",  # gradients of an earlier pass, in "interior" nodes or in "leaves"
+        factors: Collection[str] = ("upstream", "partial"),  # of a contribution
+        slots: Callable[[Value], list[int]] = every_slot,  # that a node contributes to
+        partial: Callable[[Value, int], float] = recorded,  # the local derivative that is taken for a slot
+    ) -> None:
+        self.name, self.says, self.lost, self.seed_lost = name, says, lost, seed_lost
+        self.visits, self.assigns, self.seed, self.keeps = visits, assigns, seed, keeps
+        self.factors, self.slots, self.partial = factors, slots, partial
 
-    wrong = off(right)
-    if not wrong:
-        return Comparison(None, [], f"compare: all {len(given)} gradients are those of the chain rule")
-    node, mistakes = wrong[0], []
-    for mistake in MISTAKES.values():
-        try:
-            finals = record(order, mistake).final
-        except DomainError:
-            continue
-        if not off(finals):
-            mistakes.append(mistake)
-    lines = [
-        f"compare: {names[node]}.grad is {number_text(right[node] or 0.0)}, and {number_text(given[node])} was given"
+    def contribution(self, node: Value, slot: int, upstream: float) -> float:
+        """What the node adds to the gradient of the operand in a slot; an upstream gradient of 0 adds 0."""
+        if "upstream" not in self.factors:
+            upstream = 1.0
+        if upstream == 0 or "partial" not in self.factors:
+            return upstream
+        return upstream * self.partial(node, slot)
+
+
+RIGHT = Pass("right", "the chain rule")
+MISTAKES = {
+    mistake.name: mistake
+    for mistake in [
+        Pass("assign", "= for +=, a later contribution replaces the earlier ones", replaced, assigns=True),
+        Pass("preorder", "depth first, a node passes on before all its consumers have contributed", too_early,
+             visits=preorder),
+        Pass("breadth-first", "level by level, a node passes on before all its consumers have contributed", too_early,
+             visits=breadth_first),
+        Pass("no-reset", "interior gradients of an earlier pass are not reset", left_over, keeps="interior"),
+        Pass("no-zero-grad", "leaves keep the gradients of an earlier pass", left_over, keeps="leaves"),
+        Pass("no-seed", "∂E/∂E is not set to 1", seed=0.0, seed_lost=unseeded),
+        Pass("no-upstream", "the local derivative alone, without the upstream gradient", without_upstream,
+             factors=("partial",)),
+        Pass("no-local", "the upstream gradient alone, without the local derivative", without_local,
+             factors=("upstream",)),
+        Pass("swapped", "each of two operands gets the other's local derivative", taken_from_the_other,
+             partial=the_others),
+        Pass("once", "a node used twice by another, as in a + a, gets one contribution", counted_once,
+             slots=first_slots),
     ]
-    lines += [f"this is the mistake {mistake.name!r}: {mistake.says}" for mistake in mistakes]
-    if not mistakes and len(wrong) > 1:
-        lines.append(f"it is the first that is off, in backward order; {len(wrong) - 1} more are")
-    return Comparison(node, [mistake.name for mistake in mistakes], "\n".join(lines))
+}  # fmt: skip
 
 
-def find_node(order: list[Value], names: Mapping[Value, str], key: Value | str) -> Value:
-    """The node of a graph that is meant by itself or by its name. Raises ValueError if it isn't there."""
-    if isinstance(key, Value):
-        if key in names:
-            return key
-        raise ValueError(f"{key!r} is not in the graph of {names[order[-1]]}")
-    for node, name in names.items():
-        if name == key:
-            return node
-    known = ", ".join(list(names.values())[:12])
-    raise ValueError(f"no node is named {key!r}; there are {known}" + (", …" if len(names) > 12 else ""))
+def find_mistake(name: str) -> Pass:
+    """The row of this name. Raises ValueError, saying which there are, for another."""
+    if name not in MISTAKES:
+        raise ValueError(f"mistake {name!r} is unknown; there are {', '.join(MISTAKES)}")
+    return MISTAKES[name]
+
+
+# -- running one
+
+
+def record(
+    order: list[Value],
+    way: Pass = RIGHT,
+    found: Mapping[Value, Grad] | None = None,
+    within: Collection[Value] | None = None,
+) -> Record:
+    """The steps of a pass over these nodes, which are left as they are, a topological order.
+
+    found are gradients that leaves hold already; within, if it is given, are the only nodes that get contributions.
+    The sums are backward()'s, in its order, and so the same to the last bit. Raises DomainError as backward() does.
+    """
+    start: dict[Value, Grad] = {node: None if node.rule or not found else found[node] for node in order}
+    if way.keeps:
+        earlier = record(order).final
+        start |= {node: earlier[node] for node in order if (way.keeps == "interior") == bool(node.rule)}
+    steps, root = Record(start), order[-1]
+    steps.write(root, None, 1.0, way.seed, assigns=way.keeps == "interior" and root.rule is not None)
+    for node in way.visits(order):
+        if within is not None and node not in within:
+            continue
+        upstream = steps.final[node] or 0.0
+        if upstream - upstream != 0:  # inf or nan
+            raise sum_error(node, upstream)
+        for slot in way.slots(node):
+            if within is None or operand(node, slot) in within:
+                contribution = way.contribution(node, slot, upstream)
+                if contribution - contribution != 0:
+                    raise contribution_error(node, slot, upstream)
+                steps.write(node, slot, upstream, contribution, way.assigns)
+    return steps
+
+
+def went_wrong(way: Pass, steps: Record, right: Record, step: int, names: Mapping[Value, str]) -> str | None:
+    """What is lost or wrong at this step of a pass, in a sentence with its numbers; None where nothing is."""
+    at = Moment(way, steps, right, step, names)
+    return way.seed_lost(at) if steps.slots[step] is None else way.lost(at)
+
+
+def product(path: Path) -> float:
+    """The product of the local derivatives along a path; after a factor 0 it stays 0, whatever comes."""
+    result = 1.0
+    for edge in path:
+        if result != 0:
+            result *= recorded(*edge)
+    return result

@@ -1,7 +1,7 @@
 """Backprop as a list of steps, one an edge, and a cursor over them that goes both ways.
 
-The pass is recorded when the stepper is made (mistakes.py: the right one, or a wrong one to watch). A move then sets
-the real .grad of nodes to the recorded number, so that going back is exact. debugger.py is the prompt over all this.
+The pass is recorded when the stepper is made (passes.py: the right one, or a wrong one to watch). A move then sets the
+real .grad of nodes to the recorded number, so that going back is exact. The prompt stands on all this.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from html import escape
 from typing import Self, overload
 
 from engine.order import topological_order
-from engine.steps.passes import RIGHT, Grad, find_mistake, find_node, record, went_wrong
-from engine.text.names import as_factor, changing, display_names, number_text
-from engine.text.symbols import formula_text, local_derivative_text
-from engine.value import Value, first_stale
+from engine.steps.passes import RIGHT, Grad, find_mistake, record
+from engine.steps.step import Step
+from engine.text.names import display_names, find_node, grad_text, listed, more, number_text, quotient
+from engine.text.symbols import TEXT, derivation, equation
+from engine.value import Value, stale_note
 
 SHOWN = 7  # contributions of one node in view
+SEARCHED = 1000  # operations, for one that is stale
 
 
 class Cursor:
@@ -71,52 +73,46 @@ class Cursor:
         return self.goto(0)
 
 
-class Step:
-    """One contribution, input.grad += upstream · partial, from a node to the operand in one of its slots.
+class RecordedPass:
+    """A backward pass over the graph of E, the right one or a mistake, run beforehand; no gradient is touched.
 
-    number is its place in the pass, from 1; before and after are input.grad; part of parts says which of the
-    contributions to input it is. The first step, the seed, puts ∂E/∂E = 1 into E: its node is E too, its slot None.
+    .record holds its numbers, .right those of the right pass, .steps tells them; found are gradients that leaves hold
+    already. Raises ValueError for an unknown mistake, and DomainError as backward() does.
     """
 
-    __slots__ = ("_names", "_root", "_way", "after", "before", "contribution", "input", "node", "number", "part",
-                 "partial", "parts", "slot", "upstream")  # fmt: skip
+    def __init__(self, E: Value, mistake: str | None = None, found: dict[Value, Grad] | None = None) -> None:
+        self.E, self.way, self.order = E, RIGHT if mistake is None else find_mistake(mistake), topological_order(E)
+        self.record = record(self.order, self.way, found)
+        self.right = self.record if mistake is None else record(self.order, RIGHT, found)
 
-    def __init__(self, stepper: Stepper, index: int) -> None:
-        steps = stepper.recorded
-        self._names, self._root, self._way = stepper.names, stepper.E, stepper.way
-        self.number, self.node, self.slot = index + 1, steps.nodes[index], steps.slots[index]
-        self.input = steps.input(index)
-        self.partial: float = 1.0 if self.slot is None else stepper.way.partial_of(self.node, self.slot)
-        self.upstream, self.contribution = steps.upstreams[index], steps.contributions[index]
-        self.before, self.after = steps.befores[index], steps.afters[index]
-        writes = steps.writes[self.input]
-        self.part, self.parts = bisect_left(writes, index) + 1, len(writes)
+    @cached_property
+    def names(self) -> dict[Value, str]:
+        """The name that each node is shown by."""
+        return display_names(self.order)
 
-    def columns(self) -> tuple[str, str]:
-        """The computation, in symbols and numbers; and the gradient before and after."""
-        E, node, input = (self._names[each] for each in (self._root, self.node, self.input))
-        change = f"{grad_text(self.before)} → {grad_text(self.after)}"
-        if self.slot is None:
-            return f"{input}.grad = ∂{E}/∂{E} = {number_text(self.contribution)}", change
-        factors = [(f"∂{E}/∂{node}", number_text(self.upstream))] * self._way.upstream
-        partial = number_text(self.partial)
-        factors += [(f"∂{node}/∂{input}", as_factor(partial) if factors else partial)] * self._way.partial
-        symbols, numbers = (" · ".join(texts) for texts in zip(*factors, strict=True))
-        result = f" = {number_text(self.contribution)}" if len(factors) > 1 else ""
-        return f"{input}.grad {'=' if self._way.assigns else '+='} {symbols} = {numbers}{result}", change
+    def __len__(self) -> int:
+        return len(self.record.nodes)
 
-    def __repr__(self) -> str:
-        return "   ".join(self.columns())
+    @property
+    def steps(self) -> Steps:
+        """The list of all steps, run or not."""
+        return Steps(self)
+
+    @cached_property
+    def survives(self) -> bool:
+        """Whether all the gradients at the end of a wrong pass are right all the same."""
+        right = self.right.final
+        return all(close(grad, right[node]) for node, grad in self.record.final.items())
 
 
 class Steps(Sequence[Step]):
-    """The steps of a stepper, each made when it is asked for."""
+    """The steps of a pass, each made when it is asked for."""
 
-    def __init__(self, stepper: Stepper) -> None:
-        self._stepper = stepper
+    def __init__(self, walk: RecordedPass) -> None:
+        self._walk = walk
 
     def __len__(self) -> int:
-        return len(self._stepper)
+        return len(self._walk)
 
     @overload
     def __getitem__(self, index: int) -> Step: ...
@@ -124,15 +120,15 @@ class Steps(Sequence[Step]):
     def __getitem__(self, index: slice) -> list[Step]: ...
     def __getitem__(self, index: int | slice) -> Step | list[Step]:
         places = range(len(self))[index]
-        return Step(self._stepper, places) if isinstance(places, int) else [Step(self._stepper, i) for i in places]
+        return Step(self._walk, places) if isinstance(places, int) else [Step(self._walk, i) for i in places]
 
 
-class Stepper(Cursor):
+class Stepper(RecordedPass, Cursor):
     """Backprop over the graph of E, paused before its first step; every move shows where it is.
 
     It starts from what backward() would find (interior gradients None, leaves as they are) and ends bitwise where
     backward() ends. restore() puts all gradients back as they were before the stepper was made. `mistake` names one of
-    the wrong passes in mistakes.py. Raises TypeError for what isn't a Value, ValueError for an unknown mistake, and
+    the wrong passes in passes.py. Raises TypeError for what isn't a Value, ValueError for an unknown mistake, and
     DomainError as backward() does; then no gradient has been touched.
 
     >>> x, w = Value(1.4, label="x"), Value(0.7, label="w")
@@ -143,46 +139,30 @@ class Stepper(Cursor):
     """
 
     def __init__(self, E: Value, mistake: str | None = None) -> None:
-        self.E, self.way = E, RIGHT if mistake is None else find_mistake(mistake)
-        self.order = topological_order(E)
-        self.found: dict[Value, Grad] = {node: node.grad for node in self.order}
-        self.recorded = record(self.order, self.way, self.found)
-        self._right = self.recorded if mistake is None else record(self.order, RIGHT, self.found)
+        self.found: dict[Value, Grad] = {node: node.grad for node in topological_order(E)}
+        super().__init__(E, mistake, self.found)
         self._arrived = dict.fromkeys(self.order, 0)
         self.waiting: dict[Value, tuple[int, int]] = {}  # nodes with some of their contributions in: 1 of 2
         self.notes: list[str] = []
-        for node, grad in self.recorded.start.items():
+        for node, grad in self.record.start.items():
             node.grad = grad
-
-    @cached_property
-    def names(self) -> dict[Value, str]:
-        """The name that each node is shown by."""
-        return display_names(self.order)
-
-    @property
-    def steps(self) -> Steps:
-        """The list of all steps, run or not."""
-        return Steps(self)
-
-    def __len__(self) -> int:
-        return len(self.recorded.nodes)
 
     # -- moving
 
     def _forward(self) -> None:
-        self._set(self.recorded.befores, self.recorded.afters, +1)
+        self._set(self.record.befores, self.record.afters, +1)
 
     def _backward(self) -> None:
-        self._set(self.recorded.afters, self.recorded.befores, -1)
+        self._set(self.record.afters, self.record.befores, -1)
 
     def _set(self, expected: Sequence[Grad], wanted: Sequence[Grad], arriving: int) -> None:
-        node, place = self.recorded.input(self.position), self.position
+        node, place = self.record.target(self.position), self.position
         if node.grad != expected[place]:
             was, now = grad_text(expected[place]), grad_text(node.grad)
             self.notes.append(f"{self.names[node]}.grad was changed from outside, from {was} to {now}")
         node.grad = wanted[place]
         self._arrived[node] = arrived = self._arrived[node] + arriving
-        parts = len(self.recorded.writes[node])
+        parts = len(self.record.writes[node])
         if 0 < arrived < parts:
             self.waiting[node] = arrived, parts
         else:
@@ -197,7 +177,7 @@ class Stepper(Cursor):
         return self._over_nodes(count, -1)
 
     def _over_nodes(self, count: int, direction: int) -> Self:
-        nodes, place = self.recorded.nodes, self.position
+        nodes, place = self.record.nodes, self.position
         for _ in range(count):
             place += direction
             while 1 < place < len(self) and nodes[place] is nodes[place - 1]:
@@ -206,7 +186,7 @@ class Stepper(Cursor):
 
     def until(self, node: Value | str) -> Self:
         """Forward to the step that completes a node's gradient; ValueError if it isn't in the graph."""
-        writes = self.recorded.writes[found := find_node(self.order, self.names, node)]
+        writes = self.record.writes[found := find_node(self.names, node)]
         if writes and self.position <= writes[-1]:
             return self.goto(writes[-1] + 1)
         done = f"is complete since step {writes[-1] + 1}" if writes else "is never written in this pass"
@@ -223,18 +203,18 @@ class Stepper(Cursor):
 
     def last_writer(self, node: Value | str) -> Step | None:
         """The latest step so far that wrote to a node's gradient; None if none has."""
-        writes = self.recorded.writes[find_node(self.order, self.names, node)]
+        writes = self.record.writes[find_node(self.names, node)]
         count = bisect_left(writes, self.position)
         return self.steps[writes[count - 1]] if count else None
 
     @property
     def hand(self) -> Value:
         """The node in hand: the one whose contribution was made last (E at the start)."""
-        return self.recorded.nodes[max(self.position - 1, 0)]
+        return self.record.nodes[max(self.position - 1, 0)]
 
     def hand_steps(self) -> range:
         """The steps of the node in hand, those still to come too, as places in .steps."""
-        nodes, first = self.recorded.nodes, max(self.position - 1, 0)
+        nodes, first = self.record.nodes, max(self.position - 1, 0)
         last = first + 1
         if first:  # the seed stands alone
             while first > 1 and nodes[first - 1] is nodes[first]:
@@ -243,85 +223,74 @@ class Stepper(Cursor):
                 last += 1
         return range(first, last)
 
-    @cached_property
-    def survives(self) -> bool:
-        """Whether all the gradients at the end of a wrong pass are right all the same."""
-        right = self._right.final
-        return all(close(grad, right[node]) for node, grad in self.recorded.final.items())
-
     def header(self) -> str:
-        node, name = self.hand, self.names
-        into = len(self.recorded.writes[node])
-        text = f"{name[node]} = {formula_text(node, name)}" if node.rule else f"{name[node]}"
-        gradient = f"∂{name[self.E]}/∂{name[node]} = {grad_text(node.grad)}"
-        arrived = f"{self._arrived[node]} of {into} contributions in"
-        return f"step {self.position} of {len(self)}   {text}   {gradient}   {arrived}"
+        """The step, the node in hand, its gradient, and how many of its contributions are in."""
+        if self.position == 0:
+            return f"step 0 of {len(self)}   before the first step"
+        node, names = self.hand, self.names
+        gradient = f"{quotient(names[self.E], names[node])} = {grad_text(node.grad)}"
+        arrived = f"{self._arrived[node]} of {len(self.record.writes[node])} contributions in"
+        return f"step {self.position} of {len(self)}   {equation(node, names)}   {gradient}   {arrived}"
 
     def told(self) -> list[str]:
         """What there is to say besides the numbers: notes of the last move, what went wrong, who waits, stale data."""
+        names, start = self.names, self.record.start
         lines = [f"note: {note}" for note in self.notes]
-        if self.position == 0:
-            held = [
-                f"{self.names[node]} {number_text(grad)}"
-                for node, grad in self.recorded.start.items()
-                if grad is not None
-            ]
-            if held:
-                lines.append(f"gradients from before, which contributions add to: {shortened(held)}")
+        held = [f"{names[node]} {number_text(grad)}" for node, grad in start.items() if grad is not None]
+        if held and self.position == 0:
+            lines.append(f"gradients from before, which contributions add to: {listed(held)}")
         if self.way is not RIGHT:
             lines.append(f"mistake {self.way.name!r}: {self.way.says}")
             if self.survives:
                 lines.append("this graph survives it: every gradient comes out right all the same")
             if self.position:
-                lost = went_wrong(self.way, self.recorded, self._right, self.position - 1, self.names)
-                lines += [f"here: {lost}"] if lost else []
+                lines += [f"here: {piece.text}" for piece in self.steps[self.position - 1].pieces().lost]
         if self.waiting:
-            waiting = [f"{self.names[node]} ({some} of {all_} in)" for node, (some, all_) in self.waiting.items()]
-            lines.append(f"waiting: {shortened(waiting)}")
-        if stale := first_stale(self.order, at_most=1000):
-            lines.append(f"stale: {stale}; these are the numbers of the old graph")
+            waiting = [f"{names[node]} ({some} of {all_} in)" for node, (some, all_) in self.waiting.items()]
+            lines.append(f"waiting: {listed(waiting)}")
+        if stale := stale_note(self.order, SEARCHED):
+            lines.append(stale)
         return lines
 
-    def contributions(self) -> list[tuple[bool, str | None, str, str]]:
-        """For each contribution of the node in hand (SHOWN at most): is it the latest, its partial, its two columns."""
+    def contributions(self) -> list[Step]:
+        """The contributions of the node in hand, those still to come too: SHOWN of them, around the latest."""
         places = self.hand_steps()
-        latest = self.position - 1
-        first = min(max(latest - SHOWN // 2, places.start), max(places.stop - SHOWN, places.start))
-        rows = []
-        for place in range(first, min(first + SHOWN, places.stop)):
-            step = self.steps[place]
-            partial = None
-            if step.slot is not None and self.way.partial:
-                symbols, numbers = local_derivative_text(step.node, step.slot, self.names)
-                value = number_text(step.node.partials[step.slot] or 0.0)
-                if symbols != value:
-                    left = f"∂{self.names[step.node]}/∂{self.names[step.input]}"
-                    partial = " = ".join(changing([left, symbols, numbers, value]))
-            rows.append((place == latest, partial, *step.columns()))
-        return rows
+        first = min(max(self.position - 1 - SHOWN // 2, places.start), max(places.stop - SHOWN, places.start))
+        return self.steps[first : min(first + SHOWN, places.stop)]
+
+    def local(self, step: Step) -> str | None:
+        """The local derivative of a step, in symbols and numbers, where that is more than its number."""
+        if step.slot is None or "partial" not in self.way.factors:
+            return None
+        sides = derivation(step.node, step.slot, self.names)
+        return " = ".join(sides) if len(sides) > 2 else None
 
     def __repr__(self) -> str:
         return self.text()
 
     def text(self, colour: bool = False) -> str:
         """Where it is: the node in hand, its contributions with the latest marked, and what else there is to say."""
-        rows = self.contributions()
-        width = max(len(computed) for _, _, computed, _ in rows)
-        lines = [self.header() if self.position else f"step 0 of {len(self)}   before the first step"]
-        for latest, partial, computed, change in rows:
-            if partial:
-                lines.append(f"    {partial}")
+        steps, lines = self.contributions(), [self.header()]
+        columns = [step.columns() for step in steps]
+        width = max(len(computed) for computed, _ in columns)
+        for step, (computed, change) in zip(steps, columns, strict=True):
+            if local := self.local(step):
+                lines.append(f"    {local}")
+            latest = step.number == self.position
             line = f"  {'→' if latest else ' '} {computed:<{width}}   {change}"
             lines.append(f"\x1b[1m{line}\x1b[0m" if latest and colour else line)
-        left_out = len(self.hand_steps()) - len(rows)
-        return "\n".join([*lines, *([f"    and {left_out} more"] if left_out else []), *self.told()])
+        if left_out := more(len(self.hand_steps()) - len(steps)):
+            lines.append(f"   {left_out}")
+        return "\n".join([*lines, *self.told()])
 
     def _repr_html_(self) -> str:
-        def row(latest: bool, *cells: str | None) -> str:
-            cell = "<th style='text-align:left'>" if latest else "<td style='text-align:left'>"
-            return "<tr>" + "".join(f"{cell}{escape(text or '')}" for text in ("→" if latest else "", *cells)) + "</tr>"
+        def row(step: Step) -> str:
+            latest = step.number == self.position
+            cell = "th" if latest else "td"
+            cells = ("→" if latest else "", self.local(step) or "", *step.columns())
+            return "<tr>" + "".join(f"<{cell} style='text-align:left'>{escape(text)}" for text in cells) + "</tr>"
 
-        rows = "".join(row(*contribution) for contribution in self.contributions())
+        rows = "".join(map(row, self.contributions()))
         told = "".join(f"<div>{escape(line)}</div>" for line in self.told())
         return f"<div>{escape(self.header())}</div><table>{rows}</table>{told}"
 
@@ -351,15 +320,15 @@ class ForwardStepper(Cursor):
 
     def until(self, node: Value | str) -> Self:
         """To where a node has just been computed; ValueError if it isn't there."""
-        return self.goto(self.order.index(find_node(self.order, self.names, node)) + 1)
+        return self.goto(self.order.index(find_node(self.names, node)) + 1)
 
     def line(self, place: int) -> str:
+        """A node's name, what it is computed as, in symbols and in numbers, and its value."""
         node = self.order[place]
-        texts = [self.names[node]]
+        sides = [self.names[node]]
         if node.rule:
-            numbers = {each: number_text(each.data) for each in (node, *node.inputs) if isinstance(each, Value)}
-            texts += [formula_text(node, self.names), formula_text(node, numbers)]
-        return " = ".join([*texts, number_text(node.data)])
+            sides += [TEXT.formula(node, self.names), TEXT.numbers_in_formula(node)]
+        return " = ".join([*sides, number_text(node.data)])
 
     def __repr__(self) -> str:
         first = max(self.position - 3, 0)
@@ -368,18 +337,11 @@ class ForwardStepper(Cursor):
             for place in range(first, self.position)
         ]
         notes = [f"note: {note}" for note in self.notes]
-        if stale := first_stale(self.order, at_most=1000):
-            notes.append(f"stale: {stale}; these are the numbers of the old graph")
+        if stale := stale_note(self.order, SEARCHED):
+            notes.append(stale)
         return "\n".join([f"step {self.position} of {len(self)}   forward", *lines, *notes])
 
 
-def grad_text(grad: Grad) -> str:
-    return "None" if grad is None else number_text(grad)
-
-
 def close(x: Grad, y: Grad) -> bool:
+    """Whether two gradients are the same to 12 digits."""
     return abs((x or 0.0) - (y or 0.0)) <= 1e-12 * abs(y or 0.0)
-
-
-def shortened(texts: list[str]) -> str:
-    return ", ".join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")

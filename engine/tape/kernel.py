@@ -25,7 +25,7 @@ from tqdm import tqdm
 import engine.formulas
 import engine.tape.lanes
 from engine.files import write_atomically
-from engine.formulas import parse, python_source
+from engine.formulas import Dialect, parse, python_source
 from engine.rules import TABLE, Rule
 from engine.tape.program import Kind, ranged
 
@@ -313,7 +313,7 @@ def source(formula: str, literal: Callable[[str], str] = str, fallible: Callable
     """The formula as the kernel computes it: where it is plain, for lanes as for a float."""
     plain = is_plain(formula) and fallible is str
     choice = "select({0}, {1}, {2})" if plain else "({1} if {0} else {2})"
-    return python_source(formula, product=_product, literal=literal, fallible=fallible, choice=choice)
+    return python_source(formula, Dialect(product=_product, literal=literal, fallible=fallible, choice=choice))
 
 
 @cache

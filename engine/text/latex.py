@@ -1,36 +1,21 @@
 """A formula of the table as LaTeX, for a handout: fractions, powers, roots, and names with subscripts.
 
-The same trees that notation.py writes as text, walked once more. Whatever a label holds, the LaTeX stays valid.
+The templates of symbols.py's one walk, for LaTeX's math mode. Whatever a label holds, the LaTeX stays valid.
 """
 
 from __future__ import annotations
 
-from _ast import (
-    AST,
-    BinOp,
-    Call,
-    Compare,
-    Constant,
-    Div,
-    GeneratorExp,
-    IfExp,
-    List,
-    ListComp,
-    Name,
-    Pow,
-    Subscript,
-    UnaryOp,
-    comprehension,
-)  # fmt: skip
+from _ast import AST, BinOp, Call, Constant, GeneratorExp, Name, Pow
 
 from engine.formulas import parse
-from engine.text.names import ATOM, LOOSE, POWER, PRODUCT, SIGN, SUM, number_text
-from engine.text.symbols import INFIX, SHOWN_OPERANDS, local_derivative, operand_texts
+from engine.text.names import number_text
+from engine.text.symbols import ATOM, IN_TEXT, LOOSE, POWER, PRODUCT, SHOWN_OPERANDS, SIGN, SUM, Notation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from engine.text.symbols import Templates, Texts
     from engine.value import Value
 
 GREEK = {name: f"\\{name}" for name in (
@@ -50,11 +35,82 @@ OPERATORS |= {
     "sigmoid": r"\sigma",
 }
 OPERATORS |= {"maximum": r"\max", "minimum": r"\min", "max": r"\max", "min": r"\min"}
-FENCED = {"sqrt": (r"\sqrt{{{}}}", ATOM), "exp": ("e^{{{}}}", POWER), "abs": (r"\left|{}\right|", ATOM)}
-COMPARED = {"Gt": ">", "GtE": r"\geq", "Lt": "<", "LtE": r"\leq", "Eq": "=", "NotEq": r"\neq"}
 
 
-def latex_formula(formula: str | AST, texts: Mapping[str, str] | None = None) -> str:
+SPECIAL = ("sqrt", "exp", "abs")  # functions with a way of their own
+
+
+IN_LATEX: Templates = {
+    **IN_TEXT,
+    "Mult": (r"{} \cdot {}", PRODUCT, (PRODUCT, SIGN)),
+    "Div": (r"\frac{{{}}}{{{}}}", POWER, (LOOSE, LOOSE)),
+    "Pow": ("{}^{{{}}}", POWER, (ATOM, LOOSE)),
+    "Call": (r"{}\left({}\right)", ATOM, (LOOSE, LOOSE)),
+    "Subscript": ("{}_{{{}}}", ATOM, (ATOM, LOOSE)),
+    "List": (r"\left[{}\right]", ATOM, (LOOSE,)),
+    "ListComp": (r"\left[{} : {}\right]", ATOM, (LOOSE, LOOSE)),
+    "comprehension": (r"{} \in {}", LOOSE, (LOOSE, LOOSE)),
+    "IfExp": (r"{1} \text{{ if }} {0} \text{{ else }} {2}", LOOSE, (LOOSE, LOOSE, LOOSE)),
+    "GtE": (r"{} \geq {}", LOOSE, (LOOSE, LOOSE)),
+    "LtE": (r"{} \leq {}", LOOSE, (LOOSE, LOOSE)),
+    "Eq": ("{} = {}", LOOSE, (LOOSE, LOOSE)),
+    "NotEq": (r"{} \neq {}", LOOSE, (LOOSE, LOOSE)),
+    "sqrt": (r"\sqrt{{{}}}", ATOM, (LOOSE,)),
+    "exp": ("e^{{{}}}", POWER, (LOOSE,)),
+    "abs": (r"\left|{}\right|", ATOM, (LOOSE,)),
+    "power of a call": (r"{}^{{{}}}\left({}\right)", POWER, (LOOSE, LOOSE, LOOSE)),
+    "sum over": (r"\sum_{{{}}} {}", SUM, (LOOSE, PRODUCT)),
+}
+
+
+class Latex(Notation):
+    """As LaTeX."""
+
+    templates = IN_LATEX
+    parentheses, ellipsis, between_loops = r"\left({}\right)", r"\ldots", ", "
+
+    def number(self, number: float) -> str:
+        return latex_number(number)
+
+    def name(self, name: str) -> str:
+        return latex_name(name)
+
+    def function(self, name: str) -> str:
+        return OPERATORS.get(name) or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}"
+
+    def binding(self, text: str) -> int:
+        if text.startswith("-"):
+            return SIGN
+        if r"\text" in text or r"\#" in text:
+            return LOOSE
+        return PRODUCT if r"\cdot" in text else POWER if "^" in text else ATOM
+
+    def apart(self, tree: AST, texts: Texts) -> tuple[str, list[AST | str]]:
+        match tree:
+            case Call(func=Name(id="sqrt" | "exp" | "abs" as name), args=[operand]):
+                return name, [operand]
+            case BinOp(
+                left=Call(func=Name(id=name), args=arguments), op=Pow(), right=Constant(value=2 | 3) as power
+            ) if name not in SPECIAL:
+                return "power of a call", [self.function(name), power, self.row(arguments, texts)]
+            case Call(func=Name(id="sum"), args=[GeneratorExp(elt=item, generators=loops)]):
+                return "sum over", [self.row(loops, texts, self.between_loops), item]
+        return super().apart(tree, texts)
+
+    def formula(self, node: Value, names: Mapping[Value, str]) -> str:
+        """What the node was computed as, or a leaf's number; an n-ary sum has plus signs."""
+        if node.rule is None or node.rule.name != "total":
+            return super().formula(node, names)
+        operands = [self.number(each) if isinstance(each, float) else self.name(names[each]) for each in node.inputs]
+        shown = operands[:SHOWN_OPERANDS]
+        terms = [self.fenced(text, self.binding(text), PRODUCT, first=i == 0) for i, text in enumerate(shown)]
+        return " + ".join(terms + [r"\cdots"] * (len(operands) > len(shown)))
+
+
+LATEX = Latex()
+
+
+def latex_formula(formula: str, texts: Texts | None = None) -> str:
     """A formula as LaTeX (math mode), with LaTeX put in for its names; other names as latex_name writes them.
 
     Raises ValueError where it holds more than the table's notation.
@@ -62,7 +118,7 @@ def latex_formula(formula: str | AST, texts: Mapping[str, str] | None = None) ->
     >>> print(latex_formula("-x / y**2 * sech(s)**2"))
     \\frac{-x}{y^{2}} \\cdot \\operatorname{sech}^{2}\\left(s\\right)
     """
-    return _written(parse(formula) if isinstance(formula, str) else formula, texts or {})[0]
+    return LATEX.written(parse(formula), texts or {})
 
 
 def latex_number(x: float) -> str:
@@ -103,29 +159,6 @@ def latex_text(label: str) -> str:
     return "".join(pieces[:-1]).strip() or r"\text{''}"
 
 
-def formula_latex(node: Value, names: Mapping[Value, str]) -> str:
-    """formula_text as LaTeX: what the node was computed as, or a leaf's number; an n-ary sum has plus signs."""
-    if node.rule is None:
-        return latex_number(node.data)
-    if node.rule.name == "total":
-        shown = range(min(len(node.inputs), SHOWN_OPERANDS))
-        terms = [_fenced(_texts(node, slot, names)[f"xs[{slot}]"], SUM + 1, first=slot == 0) for slot in shown]
-        return " + ".join(terms + [r"\cdots"] * (len(node.inputs) > len(terms)))
-    return latex_formula(node.rule.typed, _texts(node, 0, names))
-
-
-def local_derivative_latex(node: Value, slot: int, names: Mapping[Value, str]) -> tuple[str, str]:
-    """local_derivative_text as LaTeX: in symbols, and with numbers put in; raises as that does."""
-    tree = local_derivative(node, slot)
-    numbers = operand_texts(node, slot, lambda operand: latex_number(operand.data), latex_number, r"\ldots")
-    symbols = _texts(node, slot, names) | {"z": latex_name(names[node])}
-    return latex_formula(tree, symbols), latex_formula(tree, numbers | {"z": latex_number(node.data)})
-
-
-def _texts(node: Value, slot: int, names: Mapping[Value, str]) -> dict[str, str]:
-    return operand_texts(node, slot, lambda operand: latex_name(names[operand]), latex_number, r"\ldots")
-
-
 def _part(part: str) -> str | None:
     """hidden[2] or w3 as LaTeX; None if it is of no such form."""
     word, *brackets = part.split("[")
@@ -143,73 +176,3 @@ def _part(part: str) -> str | None:
     else:
         return None
     return base + (f"_{{{','.join(indices)}}}" if indices else "")
-
-
-def _written(tree: AST, texts: Mapping[str, str]) -> tuple[str, int]:
-    def whole(tree: AST) -> str:
-        return _written(tree, texts)[0]
-
-    def within(tree: AST, level: int, first: bool = False) -> str:
-        return _fenced(whole(tree), level, _written(tree, texts)[1], first)
-
-    match tree:
-        case Name(id=name):
-            text = texts[name] if name in texts else latex_name(name)
-            return text, _binding(text)
-        case Constant(value=int() | float() as number):
-            return latex_number(number), _binding(latex_number(number))
-        case UnaryOp(operand=operand):
-            return "-" + within(operand, SIGN), SIGN
-        case BinOp(left=Call(func=Name(id=name), args=arguments), op=Pow(), right=Constant(value=2 | 3 as power)) if (
-            name not in FENCED
-        ):
-            return f"{_operator(name)}^{{{power}}}{_arguments(map(whole, arguments))}", POWER
-        case BinOp(left=base, op=Pow(), right=exponent):
-            return f"{within(base, ATOM)}^{{{whole(exponent)}}}", POWER
-        case BinOp(left=left, op=Div(), right=right):
-            return rf"\frac{{{whole(left)}}}{{{whole(right)}}}", POWER
-        case BinOp(left=left, op=sign, right=right):
-            infix, binds = INFIX[type(sign).__name__]
-            infix = r"\cdot" if infix == "*" else infix
-            return f"{within(left, binds, True)} {infix} {within(right, binds + 1)}", binds
-        case Compare(left=left, ops=[sign], comparators=[right]):
-            return f"{whole(left)} {COMPARED[type(sign).__name__]} {whole(right)}", LOOSE
-        case IfExp(test=test, body=body, orelse=orelse):
-            return rf"{whole(body)} \text{{ if }} {whole(test)} \text{{ else }} {whole(orelse)}", LOOSE
-        case Call(func=Name(id="sum"), args=[GeneratorExp(elt=item, generators=loops)]):
-            return rf"\sum_{{{', '.join(map(whole, loops))}}} {within(item, PRODUCT)}", SUM
-        case Call(func=Name(id=name), args=[operand]) if name in FENCED:
-            return FENCED[name][0].format(whole(operand)), FENCED[name][1]
-        case Call(func=Name(id=name), args=arguments):
-            return _operator(name) + _arguments(map(whole, arguments)), ATOM
-        case Subscript(value=value, slice=slot):
-            return f"{within(value, ATOM)}_{{{whole(slot)}}}", ATOM
-        case List(elts=items):
-            return rf"\left[{', '.join(map(whole, items))}\right]", ATOM
-        case ListComp(elt=item, generators=loops):
-            return rf"\left[{whole(item)} : {', '.join(map(whole, loops))}\right]", ATOM
-        case comprehension(target=target, iter=items):
-            return rf"{whole(target)} \in {whole(items)}", LOOSE
-    raise ValueError(f"a formula can't hold a {type(tree).__name__}")
-
-
-def _operator(name: str) -> str:
-    return OPERATORS.get(name) or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}"
-
-
-def _arguments(arguments: Iterable[str]) -> str:
-    return rf"\left({', '.join(arguments)}\right)"
-
-
-def _fenced(text: str, level: int, binds: int | None = None, first: bool = False) -> str:
-    binds = _binding(text) if binds is None else binds
-    return text if binds >= level and (first or not text.startswith("-")) else rf"\left({text}\right)"
-
-
-def _binding(text: str) -> int:
-    """Of what is put in for a name: how strongly it binds."""
-    if text.startswith("-"):
-        return SIGN
-    if r"\text" in text or r"\#" in text:
-        return LOOSE
-    return PRODUCT if r"\cdot" in text else POWER if "^" in text else ATOM

@@ -20,10 +20,12 @@ import pytest
 import nn
 from demos.worked_example import X, Y, example
 from engine import Stepper, Value, compare, draw, explain, topological_order
+from engine.formulas import parse
 from engine.pictures.layout import run
-from engine.pictures.nodes import BLANK, typeset
+from engine.pictures.nodes import BLANK
 from engine.pictures.picture import DEEPEST, GREY, HIGHLIGHT, INK, LOOKS, NEGATIVE, POSITIVE, text_width, tint
 from engine.text.names import number_text
+from engine.text.symbols import PRINTED
 from tests.graphs import GRAPHS, Built, diamond, each_graph, neuron, shared_product, twice
 from tests.pictures.reading import groups, notes, parsed, readme, regression
 
@@ -89,12 +91,12 @@ def test_name_and_formula_are_on_top() -> None:
     ],
 )  # fmt: skip
 def test_formulas_are_typeset(formula: str, printed: str) -> None:
-    assert typeset(formula, ["x", "y", "w", "b"]) == printed
+    assert PRINTED.written(parse(formula), {}) == printed
 
 
 def test_a_label_that_looks_like_a_formula_is_left_alone() -> None:
     E = Value(1.5, label="a * b**2") * Value(0.7, label="c")
-    assert groups(draw(E).svg(), "node")["n2"].texts["name"] == "E = (a * b**2) * c"
+    assert groups(draw(E).svg(), "node")["n2"].texts["name"] == "E = (a * b**2)·c"
 
 
 def test_arrows_are_as_wide_as_their_contributions() -> None:

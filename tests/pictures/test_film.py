@@ -461,7 +461,7 @@ SHOWN = """() => Object.fromEntries([...document.querySelectorAll(".node[data-st
     [node.dataset.state, ...["data", "grad", "arrived"].map(kind => node.querySelector("." + kind)?.textContent ?? ""),
      node.querySelector("title").textContent, node.querySelector(".box").getAttribute("fill")]]))"""
 PANEL = '() => [...document.querySelectorAll("#step data")].map(each => [each.className, each.value, each.textContent])'
-MARKED = '() => [...document.querySelectorAll(".edge[data-state=now]")].map(each => each.id.split("-e")[1])'
+MARKED = '() => [...document.querySelectorAll(".edge[data-state=current]")].map(each => each.id.split("-e")[1])'
 
 
 @pytest.mark.parametrize("name", ["diamond", "fan_out", "twice", "neuron"])
@@ -481,19 +481,19 @@ def test_numbers_on_the_page_are_the_engine_s_at_every_step(show: Callable[..., 
         nodes = screen.run(SHOWN)
         for node in order:
             state, data, grad, arrived, title, fill = nodes[names[node]]
-            writes = stepper.recorded.writes[node]
+            writes = stepper.record.writes[node]
             here = sum(place < stepper.position for place in writes)
             assert data == (number_text(node.data) if node in known else "")
             assert grad == ("–" if node.grad is None else number_text(node.grad))
             assert arrived == (f"{here} of {len(writes)} in" if len(writes) > 1 else "")
-            assert (state == "future") == (node not in known)
+            assert (state == "later") == (node not in known)
             assert node not in known or f"data {node.data!r}" in title
             assert node.grad is None or repr(node.grad) in title
             red, blue = int(fill[1:3], 16), int(fill[5:7], 16)
             assert (blue > red) - (red > blue) == ((node.grad or 0) > 0) - ((node.grad or 0) < 0)
         marked = screen.run(MARKED)
         if made is not None:
-            assert nodes[names[made.input]][0] == "now"
+            assert nodes[names[made.input]][0] == "current"
             assert marked == ([] if made.slot is None else [f"{order.index(made.node)}-{made.slot}"])
             values = [("result", made.contribution), ("result", made.after)]
             if made.slot is not None:
@@ -558,7 +558,7 @@ FITS = """() => document.documentElement.scrollWidth <= innerWidth
         return box.width >= 40 && box.height >= 40 && box.left >= 0 && box.right <= innerWidth
             && box.top >= 0 && box.bottom <= innerHeight; })"""
 IN_VIEW = """() => {
-    const edge = document.querySelector(".edge[data-state=now]"), part = edge?.getBoundingClientRect();
+    const edge = document.querySelector(".edge[data-state=current]"), part = edge?.getBoundingClientRect();
     const box = document.getElementById("graph").getBoundingClientRect();
     const middle = part && [(part.left + part.right) / 2, (part.top + part.bottom) / 2];
     return !part || box.left <= middle[0] && middle[0] <= box.right && box.top <= middle[1] && middle[1] <= box.bottom;
@@ -613,7 +613,7 @@ def test_every_text_is_readable_in_light_and_in_dark(show: Callable[..., Screen]
 
 
 def test_motion_is_for_who_wants_it(show: Callable[..., Screen]) -> None:
-    moving = "() => getComputedStyle(document.querySelector('.edge[data-state=now] .line')).animationName"
+    moving = "() => getComputedStyle(document.querySelector('.edge[data-state=current] .line')).animationName"
     for motion, name in (("no-preference", "march"), ("reduce", "none")):
         screen = show(film(example()), reduced_motion=motion)
         screen.press("ArrowRight")

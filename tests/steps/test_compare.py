@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from engine import Value, label, topological_order
-from engine.steps.passes import MISTAKES, compare, record
+from engine.steps.compare import compare
+from engine.steps.passes import MISTAKES, record
 from engine.steps.stepper import Stepper
 from tests.graphs import GRAPHS, Built, each_graph
 

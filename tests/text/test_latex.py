@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine import Value, explain, topological_order, total
 from engine.formulas import float_functions
 from engine.rules import TABLE
-from engine.text.latex import OPERATORS, formula_latex, latex_formula, latex_name, latex_number, latex_text
+from engine.text.latex import LATEX, OPERATORS, latex_formula, latex_name, latex_number, latex_text
 from engine.text.names import display_names
 
 FORMULAS = sorted({text for rule in TABLE for text in (rule.typed, rule.value, *rule.partials, *rule.also)})
@@ -229,9 +229,9 @@ def test_the_reader_can_tell_formulas_apart() -> None:
 def test_an_n_ary_sum_is_written_with_plus_signs_and_parentheses_where_needed() -> None:
     a, b = Value(0.5, label="a"), Value(0.7, label="b, c")
     E = total([a, b, -2.0])
-    assert formula_latex(E, display_names(topological_order(E))) == (r"a + \left(\text{b, c}\right) + \left(-2\right)")
+    assert LATEX.formula(E, display_names(topological_order(E))) == (r"a + \left(\text{b, c}\right) + \left(-2\right)")
     many = total([a] * 9)
-    assert formula_latex(many, display_names(topological_order(many))) == r"a + a + a + a + \cdots"
+    assert LATEX.formula(many, display_names(topological_order(many))) == r"a + a + a + a + \cdots"
 
 
 @pytest.mark.parametrize("label", HOSTILE)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.formulas import float_functions, parse, python_source
 from engine.rules import TABLE
-from engine.text.symbols import written
+from engine.text.symbols import TEXT
 
 FORMULAS = sorted({text for rule in TABLE for text in (rule.value, *rule.partials, *rule.also)})
 
@@ -62,4 +62,4 @@ def test_anything_else_is_refused_in_a_sentence(formula: str) -> None:
 def test_names_and_numbers_are_put_in_with_the_parentheses_they_need(
     formula: str, names: dict[str, str], text: str
 ) -> None:
-    assert written(parse(formula), names) == text
+    assert TEXT.written(parse(formula), names) == text
