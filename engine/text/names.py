@@ -58,7 +58,7 @@ def find_node(names: dict[Value, str], key: Value | str) -> Value:
     for node in names:
         if node.label == key:
             return node
-    raise ValueError(f"no node is named {shown(key)!r}; there are {listed(list(names.values()), most=12)}")
+    raise ValueError(f"no node is named '{shown(key)}'; there are {listed(list(names.values()), most=12)}")
 
 
 def shown(label: str) -> str:
