@@ -40,7 +40,7 @@ class Record:
         """One step more."""
         target = node if slot is None else operand(node, slot)
         before = self.final[target]
-        after = contribution if assigns else (before or 0.0) + contribution
+        after = contribution if assigns else (0.0 if before is None else before) + contribution
         if upstream == 0 and before is not None and not assigns:
             after = before  # as backward() leaves it, -0.0 too
         self.final[target] = after
