@@ -34,18 +34,29 @@ def walk(E: Value, mistake: str) -> tuple[Stepper, list[str]]:
     return stepper, said
 
 
-SAID = {
-    "assign": "v.grad was 1.768, and = replaced it by 2.652",
-    "preorder": "v passed on 2.652 while 1.768 through v1 was still to come",
-    "breadth-first": None,
-    "no-reset": "d.grad still held 2.262 of the earlier pass",
-    "no-zero-grad": "a.grad still held 4.524 of the earlier pass",
-    "no-seed": "∂E/∂E = 1 was not set, so that all gradients are 0",
-    "no-upstream": "the upstream gradient ∂E/∂",
-    "no-local": "the local derivative ∂",
-    "swapped": ", the other operand's, was taken",
-    "once": "d uses a 2 times, and contributes to it once",
-}
+def early() -> Built:
+    """h is read near E and far from it: by depth it passes on before the near one, by level before the far one."""
+    x = Value(0.35, "x")
+    h = x * 2.9
+    far, near = (h.sin() * 0.7).exp(), h * 1.3
+    E = far + near
+    label(h=h, far=far, near=near, E=E)
+    return E, [x]
+
+
+SAID: list[tuple[str, Callable[[], Built], str]] = [
+    ("assign", shared, "v.grad was 1.768, and = replaced it by 2.652"),
+    ("preorder", shared, "v passed on 2.652 while 1.768 through v1 was still to come"),
+    ("preorder", early, "h passed on 0.6694 while 1.3 through near was still to come"),
+    ("breadth-first", early, "h passed on 1.3 while 0.6694 through v1 was still to come"),
+    ("no-reset", shared, "d.grad still held 2.262 of the earlier pass"),
+    ("no-zero-grad", shared, "a.grad still held 4.524 of the earlier pass"),
+    ("no-seed", shared, "∂E/∂E = 1 was not set, so that all gradients are 0"),
+    ("no-upstream", shared, "the upstream gradient ∂E/∂d = 1.74 was left out"),
+    ("no-local", shared, "the local derivative ∂v1/∂v = 0.4 was left out"),
+    ("swapped", shared, "∂p/∂u = 1.74, and 0.6, the other operand's, was taken"),
+    ("once", shared, "d uses a 2 times, and contributes to it once"),
+]
 
 
 @each_mistake
@@ -60,11 +71,72 @@ def test_a_mistake_makes_gradients_wrong_or_says_that_the_graph_survives(mistake
         assert told or said  # where it goes wrong, a step says so
 
 
-@pytest.mark.parametrize(("mistake", "sentence"), SAID.items())
-def test_the_step_that_goes_wrong_says_what_was_lost(mistake: str, sentence: str | None) -> None:
-    _, said = walk(shared()[0], mistake)
-    if sentence:
-        assert any(sentence in line for line in said), said
+def test_every_mistake_is_heard() -> None:
+    assert {mistake for mistake, _, _ in SAID} == set(MISTAKES)
+
+
+@pytest.mark.parametrize(("mistake", "make", "sentence"), SAID)
+def test_the_step_that_goes_wrong_says_what_was_lost(mistake: str, make: Callable[[], Built], sentence: str) -> None:
+    _, said = walk(make()[0], mistake)
+    assert sentence in said
+
+
+def by_depth(node: Value, seen: dict[Value, None]) -> list[Value]:
+    """Depth first, as one would write it down."""
+    if node not in seen:
+        seen[node] = None
+        for input in node.inputs:
+            if isinstance(input, Value):
+                by_depth(input, seen)
+    return list(seen)
+
+
+def by_level(E: Value) -> list[Value]:
+    """E, then its inputs, then those of their inputs that are new, and so on."""
+    level, seen = [E], {E: None}
+    while level:
+        below = [input for node in level for input in node.inputs if isinstance(input, Value)]
+        level = [node for node in dict.fromkeys(below) if node not in seen]
+        seen |= dict.fromkeys(level)
+    return list(seen)
+
+
+@pytest.mark.parametrize("make", [*GRAPHS.values(), shared, early])
+def test_each_order_is_the_one_that_it_is_called_by(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    orders = {"preorder": by_depth(E, {}), "breadth-first": by_level(E)}
+    for mistake, expected in orders.items():
+        visited = list(dict.fromkeys(step.node for step in Stepper(E, mistake=mistake).steps))
+        assert visited == [node for node in expected if node.rule]
+
+
+def closed_late() -> Built:
+    """What h gets from its second reader is 0, whenever it comes."""
+    x = Value(0.35, "x")
+    h = x * 2.9
+    near = h * 1.3
+    E = near + (h.sin() * 0.0).exp()
+    label(h=h, near=near, E=E)
+    return E, [x]
+
+
+@pytest.mark.parametrize("mistake", ["preorder", "breadth-first"])
+@pytest.mark.parametrize("make", [*GRAPHS.values(), shared, early, closed_late])
+def test_what_is_still_to_come_is_told_where_it_is_missed_and_nowhere_else(
+    mistake: str, make: Callable[[], Built]
+) -> None:
+    E, _ = make()
+    stepper, said = walk(E, mistake)
+    assert stepper.survives is not any("still to come" in line for line in said), said
+
+
+@each_graph
+def test_only_of_two_operands_does_each_get_the_others_derivative(make: Callable[[], Built]) -> None:
+    for step in Stepper(make()[0], mistake="swapped").steps[1:]:
+        assert step.slot is not None
+        partials = step.node.partials
+        two = len(partials) == 2 and None not in partials
+        assert step.partial == partials[1 - step.slot if two else step.slot]
 
 
 def test_a_chain_survives_what_needs_sharing_to_show() -> None:
@@ -100,6 +172,23 @@ def test_the_right_gradients_compare_equal(make: Callable[[], Built]) -> None:
     E, leaves = make()
     final = record(topological_order(E)).final
     assert compare(E, {leaf: final[leaf] or 0.0 for leaf in leaves}).ok
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-9, 1e-6, 1e-3])
+def test_equal_means_within_the_tolerance_of_the_right_number(tolerance: float | None) -> None:
+    E, leaves = early()
+    for mistake in (None, *MISTAKES):  # a mistake's numbers are recognised as closely
+        stepper = Stepper(E, mistake=mistake).run()
+        theirs = {node: node.grad or 0.0 for node in stepper.order}
+        survives = stepper.survives
+        stepper.restore()
+        for share, equal in ((0.9, True), (1.1, False)):
+            given = {node: grad * (1 + share * (tolerance or 1e-6)) for node, grad in theirs.items()}
+            report = compare(E, given) if tolerance is None else compare(E, given, tolerance=tolerance)
+            if mistake is None or survives:
+                assert report.ok is equal
+            elif any(theirs.values()):
+                assert (mistake in report.mistakes) is equal
 
 
 def test_else_compare_names_the_first_node_in_backward_order_that_is_off() -> None:
