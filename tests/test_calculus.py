@@ -39,6 +39,8 @@ from engine import (
     topological_order,
     total,
 )
+from engine.operations import make
+from engine.rules import TABLE, Rule
 from tests.graphs import GRAPHS, KINKED, SMOOTH, Built, Recipe, each_graph, each_smooth_graph, odd_numbers, recipes
 from tests.oracle import ORACLES
 
@@ -466,6 +468,20 @@ def test_an_infinite_local_derivative_is_an_error_in_every_mode(at: Callable[[Va
         at(x.sqrt() * 1.7, x)
 
 
+EDGES: dict[str, Callable[[Value], Value]] = {
+    "sqrt": lambda x: x.sqrt(), "pow": lambda x: x**0.5, "log0": lambda x: x.log0(),
+    "variable exponent": lambda x: (-2.5) ** (x + 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("by_x", [None, 0.0])
+def test_forward_mode_passes_an_infinite_local_derivative_that_nothing_moves(edge: str, by_x: float | None) -> None:
+    x, w = Value(0.0), Value(1.3)
+    tangents = {w: 1.7} | ({} if by_x is None else {x: by_x})
+    assert jvp(EDGES[edge](x) * w + w * w, tangents) == pytest.approx((EDGES[edge](x).data + 2 * 1.3) * 1.7, rel=1e-15)
+
+
 # -- gradcheck
 
 
@@ -534,6 +550,30 @@ def test_gradcheck_finds_a_wrong_row(formula: str, partials: list[str]) -> None:
     assert not report.ok
     assert "wrong" in {check.verdict for check in report.checks if re.match(r"edge \w+ = wrong\(", check.name)}
     assert re.search(r"edge \w+ = wrong.*, dz/d[xy] = .*, nudged .*: wrong", repr(report))
+
+
+def off_by(rule: Rule, factor: float) -> Callable[..., Any]:
+    """The row's function, its partials wrong by this factor."""
+    factors = [f"[p * {factor!r} for p in {p}]" if rule.many else f"({p}) * {factor!r}" for p in rule.partials]
+    wrong = Rule(rule.name, rule.typed, rule.value, *factors, domain=rule.domain)
+    return make([wrong])[rule.name]
+
+
+@pytest.mark.parametrize("rule", TABLE, ids=lambda rule: rule.name)
+def test_gradcheck_is_sure_of_every_row_at_ordinary_points(rule: Rule) -> None:
+    """Right is ok, and off by 1e-4 or by twice the tolerance is wrong; by half of it, nothing can be said."""
+    points = [(0.7, -1.3, 1.9), (-0.35, 0.8, -0.6), (1.9, 0.45, 2.3), (2.6, 1.7, -0.4)]
+    size = 3 if rule.many else len(rule.operands)
+    inside = [point[:size] for point in points if ORACLES[rule.name].inside([mpf(x) for x in point[:size]])]
+    assert inside
+    expected = {0.0: "ok", 5e-7: "ok", -5e-7: "ok", 2e-6: "wrong", -2e-6: "wrong", 1e-4: "wrong", -1e-4: "wrong"}
+    for point in inside:
+        for off, verdict in expected.items():
+            function, operands = off_by(rule, 1 + off), [Value(x) for x in point]
+            z = function(operands) if rule.many else function(*operands)
+            for check in gradcheck(z).checks:
+                if math.isfinite(check.engine) and check.engine != 0:
+                    assert check.verdict == verdict, (point, off, check)
 
 
 def test_gradcheck_says_which_edge_is_wrong_and_passes_the_others() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 import subprocess
@@ -66,6 +67,8 @@ def test_without_numba_a_tape_is_one_sentence_and_the_rest_is_there() -> None:
         ("exp", (1e3,), math.inf), ("sinh", (-1e3,), -math.inf), ("cosh", (-1e3,), math.inf),
         ("pow", (-10.0, 309.0), -math.inf), ("pow", (-10.0, 310.0), math.inf), ("pow", (-0.0, -3.0), -math.inf),
         ("pow", (0.0, -0.5), math.inf), ("pow", (-1.3, 0.5), math.nan), ("divide", (-1.5, 0.0), -math.inf),
+        ("divide", (-1.5, -0.0), math.inf), ("divide", (1.5, 0.0), math.inf), ("divide", (1.5, -0.0), -math.inf),
+        ("divide", (0.0, 0.0), math.nan), ("divide", (-0.0, 0.0), math.nan), ("divide", (math.nan, 0.0), math.nan),
     ],
 )  # fmt: skip
 def test_ieee_arithmetic_is_that_of_numpy(name: str, operands: tuple[float, ...], expected: float) -> None:
@@ -73,6 +76,37 @@ def test_ieee_arithmetic_is_that_of_numpy(name: str, operands: tuple[float, ...]
     peer = {"pow": "power", "atanh": "arctanh"}.get(name, name)
     with np.errstate(all="ignore"):
         assert str(given) == str(expected) == str(float(getattr(np, peer)(*operands)))
+
+
+IMPORT_FROM_THE_ROOT = {"prompt", "__main__.py"}  # to be cut along their own rooms
+
+
+def imports_of_the_root(path: Path) -> list[int]:
+    """The lines on which a room imports from the package's own root, inside functions too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Import) and any(name.name == "engine" for name in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module == "engine" or node.level))
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(ENGINE.rglob("*.py")), ids=lambda path: str(path.relative_to(ENGINE)))
+def test_no_room_imports_from_the_root(path: Path) -> None:
+    """Through it the order of the rooms, which import-linter holds, would be kept vacuously."""
+    if path != ENGINE / "__init__.py" and path.relative_to(ENGINE).parts[0] not in IMPORT_FROM_THE_ROOT:
+        assert imports_of_the_root(path) == []
+
+
+def test_an_import_from_the_root_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    room = tmp_path / "room.py"
+    room.write_text(
+        "import engine\nfrom engine.value import Value\nimport engine.rules\n"
+        "def f() -> None:\n    from engine import draw\n    from .. import order\n",
+        encoding="utf-8",
+    )
+    assert imports_of_the_root(room) == [1, 5, 6]
 
 
 def test_import_pulls_in_the_standard_library_only_and_no_slow_part_of_it() -> None:

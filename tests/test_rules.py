@@ -505,6 +505,7 @@ def test_plain_numbers_meet_the_same_error(name: str, point: Point) -> None:
 
 EDGES: list[tuple[str, Point, Point]] = [
     ("sqrt", (0.0,), (math.inf,)),
+    ("sqrt", (-0.0,), (-math.inf,)),
     ("asin", (1.0,), (math.inf,)),
     ("asin", (-1.0,), (math.inf,)),
     ("acos", (1.0,), (-math.inf,)),
@@ -513,6 +514,7 @@ EDGES: list[tuple[str, Point, Point]] = [
     ("circ", (1.0,), (-math.inf,)),
     ("circ", (-1.0,), (math.inf,)),
     ("log0", (0.0,), (math.inf,)),
+    ("log0", (-0.0,), (-math.inf,)),
     ("pow", (0.0, 0.5), (math.inf, 0.0)),
     ("pow", (-2.0, 3.0), (12.0, math.nan)),
     ("unit", (0.0, 0.0), (math.nan, math.nan)),

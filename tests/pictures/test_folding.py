@@ -226,6 +226,17 @@ def test_columns_are_as_far_apart_as_the_numbers_between_them_need(hidden: int, 
     assert least <= x2 - r2 - x - r < least + 60
 
 
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_circle_has_the_tint_of_its_output(activation: str) -> None:
+    """That of the same node in the whole graph: by the sign of its gradient, and its size beside the largest."""
+    E = mlp([3, 2, 1], activation)
+    whole = groups(draw(E).svg(), "node")
+    circles = [box for box in groups(draw(E, depth="neuron").svg(), "node").values() if "neuron" in box.classes]
+    fills = [circle.shape("box")["fill"] for circle in circles]
+    assert len(circles) == 6 and fills == [whole[circle.id].shape("box")["fill"] for circle in circles]
+    assert len({*fills}) > 3
+
+
 def test_many_weights_have_no_numbers() -> None:
     picture = draw(regression(hidden=20), depth="neuron").picture
     assert len([a for a in picture.arrows if "weight" in a.marks]) == 80 and not any(

@@ -176,7 +176,7 @@ def test_the_right_gradients_compare_equal(make: Callable[[], Built]) -> None:
 
 @pytest.mark.parametrize("tolerance", [None, 1e-9, 1e-6, 1e-3])
 def test_equal_means_within_the_tolerance_of_the_right_number(tolerance: float | None) -> None:
-    E, leaves = early()
+    E, _ = early()
     for mistake in (None, *MISTAKES):  # a mistake's numbers are recognised as closely
         stepper = Stepper(E, mistake=mistake).run()
         theirs = {node: node.grad or 0.0 for node in stepper.order}

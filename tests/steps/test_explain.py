@@ -196,6 +196,26 @@ def test_paths_are_counted_exactly(levels: int) -> None:
     assert explanation.value == gradients(E)[x]
 
 
+@pytest.mark.parametrize("paths", range(10, 17))
+def test_twelve_paths_are_listed_and_thirteen_are_not(paths: int) -> None:
+    (x,) = leaves(x=0.3)
+    explanation = explain(total([x * (i + 0.7) for i in range(paths)]), x)
+    assert explanation.count == paths and (explanation.paths is not None) is (paths <= 12)
+    assert (f"path {paths}: E → " in repr(explanation)) is (paths <= 12)
+    assert ("too many to list" in repr(explanation)) is (paths > 12)
+
+
+@pytest.mark.parametrize("length", [59, 60, 61])
+def test_sixty_factors_are_listed_and_sixty_one_are_not(length: int) -> None:
+    (x,) = leaves(x=0.3)
+    E = x
+    for i in range(length):
+        E = E * (1.0 + i / 100)
+    explanation = explain(E, x)
+    assert (explanation.paths is not None) is (length <= 60)
+    assert ("too long to list" in repr(explanation)) is (length > 60)
+
+
 def test_a_60_level_diamond_goes_node_by_node_and_says_so() -> None:
     E, (x,) = ladder(60)
     text = repr(explain(E, x))
@@ -480,11 +500,23 @@ def test_written_means_what_the_formula_says(formula: str) -> None:
 @pytest.mark.parametrize(
     ("x", "text"),
     [(0.0, "0"), (-0.0, "0"), (2.0, "2"), (-3.0, "-3"), (12345.0, "12345"), (1234567.0, "1.235e+06"),
+     (123456.0, "123456"), (999999.0, "999999"), (-999999.0, "-999999"), (1e6, "1e+06"), (-1e6, "-1e+06"),
      (0.123456, "0.1235"), (1e-300, "1e-300"), (math.inf, "inf"), (-math.inf, "-inf"), (math.nan, "nan"),
      (99999.9, "1e+05")],
 )  # fmt: skip
 def test_numbers(x: float, text: str) -> None:
     assert number_text(x) == text
+
+
+@pytest.mark.parametrize("x", [i / 4 for i in range(-40, 80)])
+def test_the_textbooks_form_is_shown_only_where_its_numbers_give_the_derivative(x: float) -> None:
+    """z · (1 - z) with z to 4 digits, as long as 1 - z has enough of them; then the form that loses none."""
+    node, names = node_of("sigmoid", x)
+    symbols, numbers = local_derivative_text(node, 0, names)
+    z = float(number_text(node.data))
+    good = abs(z * (1 - z) - node.partials[0]) <= 0.05 * node.partials[0]
+    assert symbols == ("u * (1 - u)" if good else "sech(a / 2)**2 / 4")
+    assert eval(numbers, float_functions()) == pytest.approx(node.partials[0], rel=0.05)
 
 
 def test_a_constant_and_a_leaf_have_no_local_derivative() -> None:
