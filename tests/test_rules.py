@@ -484,6 +484,21 @@ def test_every_row_with_a_domain_is_tried_outside_it() -> None:
     assert not any(ORACLES[name].inside([mpf(x) for x in point]) for name, point in OUTSIDE)
 
 
+WORDS = {
+    "x > 0; x = 0 and y >= 0; x < 0 and a whole y": "x > 0 or x == 0 and y >= 0 or x < 0 and y == int(y)",
+    "any": "True",
+}
+AXIS = sorted({side for edge in (-1.0, 0.0, 1.0) for side in (math.nextafter(edge, -9), edge, math.nextafter(edge, 9))})
+
+
+@pytest.mark.parametrize("name", [name for name in FIXED if name != "term"])
+def test_the_domain_in_words_is_the_domain(name: str) -> None:
+    rule = ROWS[name]
+    for point in product([*AXIS, -2.5, 1.7], repeat=len(rule.operands)):
+        words = eval(WORDS.get(rule.domain, rule.domain), dict(zip(rule.operands, point, strict=True)))
+        assert words == ORACLES[name].inside([mpf(x) for x in point]), point
+
+
 @pytest.mark.parametrize(("name", "point"), OUTSIDE + TOO_LARGE, ids=str)
 def test_outside_the_domain_is_an_error_that_says_everything(name: str, point: Point) -> None:
     rule = ROWS[name]
@@ -681,6 +696,7 @@ def test_an_operation_of_ones_own_may_have_three_operands_and_a_domain() -> None
         (("cube", "__import__(x)", "1"), "uses '__import__'"),
         (("cube", "x.real", "1"), "Attribute"),
         (("cube", "x**3", "3*x**2 if x > 0 else 0"), "holds an if"),
+        (("cube", "divide(x, 2)", "1"), "uses 'divide'"),
         (("cube", "x**", "1"), "can't be read"),
         (("cube", "x**3", "3*"), "can't be read"),
         (("cube", "x = 3", "1"), "can't be read"),
