@@ -570,6 +570,14 @@ def test_an_edge_that_no_value_stands_on_is_not_needed() -> None:
     assert z.partials == (12.0, None) and x.grad == 12.0
 
 
+@each_row
+def test_a_row_says_what_it_is_and_its_function_too(name: str) -> None:
+    rule = ROWS[name]
+    slopes = [f"dz/d{x} = {partial}" for x, partial in zip(rule.operands, rule.partials, strict=True)]
+    assert all(words in repr(rule) for words in (rule.name, rule.typed, *slopes, rule.domain))
+    assert rule.typed in (FUNCTIONS[name].__doc__ or "") and FUNCTIONS[name].__module__ == "engine"
+
+
 # -- rows over any number of operands
 
 
