@@ -484,6 +484,14 @@ def test_forward_mode_passes_an_infinite_local_derivative_that_nothing_moves(edg
     assert jvp(EDGES[edge](x) * w + w * w, tangents) == pytest.approx((EDGES[edge](x).data + 2 * 1.3) * 1.7, rel=1e-15)
 
 
+def test_a_partial_that_only_floats_can_reach_has_no_graph_and_says_so() -> None:
+    """1 / exp(1000) is 0 with infinities on the way, and a graph holds none."""
+    z = operation("flat", "x", "1 / exp(x)")(x := Value(1000.0, "x"))
+    assert z.partials == (0.0,)
+    with pytest.raises(DomainError, match=r"^flat: its local derivative has no graph here: exp: exp\(x\) is too large"):
+        derivative(z, x)
+
+
 # -- gradcheck
 
 
