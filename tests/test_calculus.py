@@ -550,6 +550,15 @@ def test_gradcheck_tells_a_kink_from_an_error(name: str) -> None:
     assert {check.verdict for check in report.checks} == {"ok", "kink"}
 
 
+@pytest.mark.parametrize("slope, verdict", [(-0.5, "wrong"), (0, "kink"), (0.3, "kink"), (1, "kink"), (1.01, "wrong")])
+def test_at_a_kink_any_number_between_the_two_slopes_is_one_and_no_other(slope: float, verdict: str) -> None:
+    report = gradcheck(operation("turn", "x if x > 0 else 0", f"{slope} * x**0")(Value(0.0, "x")))
+    assert [check.verdict for check in report.checks] == [
+        verdict
+    ] * 2  # the leaf, though its gradient is 0, and the edge
+    assert report.ok is (verdict == "kink")
+
+
 @pytest.mark.parametrize(
     "formula, partials",
     [
