@@ -500,6 +500,7 @@ def test_gradcheck_finds_nothing_wrong_with_a_right_graph(make: Callable[[], Bui
     E, _ = make()
     report = gradcheck(E)
     assert report.ok, report
+    assert repr(report).splitlines()[1:] == [f"  {check!r}" for check in report.checks if check.verdict != "ok"]
     order = topological_order(E)
     edges = sum(type(input) is Value for node in order for input in node.inputs)
     assert len(report.checks) == edges + sum(node.rule is None for node in order)
@@ -607,6 +608,10 @@ def test_gradcheck_is_sure_of_every_row_at_ordinary_points(rule: Rule) -> None:
                 true = sum(ORACLES[rule.name].first([mpf(x) for x in point], slot))
                 assert abs(check.nudged - true) <= 1e-11 * abs(true), (point, check)
                 assert check.verdict == (verdict if true else "ok"), (point, off, check)
+
+
+def test_gradcheck_of_a_leaf_is_one_derivative() -> None:
+    assert repr(gradcheck(Value(0.7, "x"))) == "gradcheck: 1 derivative, all ok"
 
 
 def test_gradcheck_says_which_edge_is_wrong_and_passes_the_others() -> None:

@@ -145,6 +145,31 @@ def test_a_chain_survives_what_needs_sharing_to_show() -> None:
         assert "this graph survives it" in repr(Stepper(E, mistake=mistake))
 
 
+@each_graph
+def test_once_is_by_the_first_slot(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    first: dict[tuple[Value, Value], int] = {}
+    for node in topological_order(E):
+        for slot, input in enumerate(node.inputs):
+            if isinstance(input, Value):
+                first.setdefault((node, input), slot)
+    steps = Stepper(E, mistake="once").steps[1:]
+    assert {(step.node, step.input): step.slot for step in steps} == first and len(steps) == len(first)
+
+
+@each_mistake
+@each_graph
+def test_a_pass_starts_from_what_its_mistake_leaves(make: Callable[[], Built], mistake: str) -> None:
+    """Nothing, but that no-reset leaves the interior gradients of an earlier pass, and no-zero-grad the leaves'."""
+    E, _ = make()
+    stepper = Stepper(E, mistake=mistake)
+    started = {node: node.grad for node in stepper.order if node.grad is not None}
+    stepper.restore()
+    E.backward()
+    left = {"no-reset": True, "no-zero-grad": False}.get(mistake)
+    assert started == {node: node.grad for node in stepper.order if (node.rule is not None) is left}
+
+
 @each_mistake
 def test_a_wrong_pass_walks_back_to_where_it_started(mistake: str) -> None:
     E, _ = shared()
