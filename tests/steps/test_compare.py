@@ -44,10 +44,21 @@ def early() -> Built:
     return E, [x]
 
 
+def twice_late() -> Built:
+    """The second reader of h reads it twice."""
+    x = Value(0.35, "x")
+    h = x * 2.9
+    q = h * h
+    E = h.exp() + q * 0.7
+    label(h=h, q=q, E=E)
+    return E, [x]
+
+
 SAID: list[tuple[str, Callable[[], Built], str]] = [
     ("assign", shared, "v.grad was 1.768, and = replaced it by 2.652"),
     ("preorder", shared, "v passed on 2.652 while 1.768 through v1 was still to come"),
     ("preorder", early, "h passed on 0.6694 while 1.3 through near was still to come"),
+    ("preorder", twice_late, "h passed on 2.759 while 1.421 through q was still to come"),
     ("breadth-first", early, "h passed on 1.3 while 0.6694 through v1 was still to come"),
     ("no-reset", shared, "d.grad still held 2.262 of the earlier pass"),
     ("no-zero-grad", shared, "a.grad still held 4.524 of the earlier pass"),
@@ -143,6 +154,17 @@ def test_a_chain_survives_what_needs_sharing_to_show() -> None:
     E = (Value(0.7, "w") * 1.3).tanh()
     for mistake in ("assign", "preorder", "breadth-first", "once"):
         assert "this graph survives it" in repr(Stepper(E, mistake=mistake))
+
+
+@each_graph
+def test_a_factor_is_missed_where_it_is_not_1_and_nowhere_else(make: Callable[[], Built]) -> None:
+    for mistake in ("no-upstream", "no-local", "swapped"):
+        stepper = Stepper(make()[0], mistake=mistake).step()
+        for step in stepper.steps[1:]:
+            assert step.slot is not None
+            right = step.node.partials[step.slot]
+            missed = {"no-upstream": step.upstream != 1, "no-local": right != 1, "swapped": step.partial != right}
+            assert any(line.startswith("here: ") for line in stepper.step().told()) is missed[mistake], step
 
 
 @each_graph
