@@ -1,7 +1,11 @@
 """stepgrad's engine: scalar reverse-mode automatic differentiation that can be read, stepped, drawn and replayed.
 
-Read rules.py (the table of derivatives), order.py and value.py in this order: that is all of backprop.
-Besides the names below, each row of the table is a function here: exp, log, tanh, maximum, total, …
+Value(2.0, label="x") is a leaf of a graph; each row of the table of derivatives is a function here: exp, tanh, total.
+E.backward() fills .grad; Stepper(E) and debug(E) go through it step by step, explain(E, w) says why, draw(E) and
+film(E) show it, gradcheck(E) and compare(E, {"w": 0.3}) check it. derivative, gradient, hessian, jvp and replay work on
+graphs; operation makes a row of one's own; Tape and trace replay a graph fast.
+
+To read: rules.py (the table), order.py, value.py, formulas.py, domain.py, operations.py and calculus.py.
 """
 
 from engine.calculus import derivative, gradient, hessian, jvp, replay
@@ -10,6 +14,7 @@ from engine.operations import FUNCTIONS, operation
 from engine.order import topological_order
 from engine.value import Value, label
 
+__version__ = "0.1.0"
 __all__ = [
     "DomainError",
     "ForwardStepper",
@@ -34,7 +39,7 @@ __all__ += [name for name in FUNCTIONS if name not in ("abs", "pow")]  # these t
 
 # What only looks at graphs is imported when it is asked for: who trains doesn't pay for it. Tape and trace need the
 # extra `fast`, and so `from engine import *` leaves them out.
-LATER = {
+_LATER = {
     "ForwardStepper": "engine.steps.stepper",
     "Stepper": "engine.steps.stepper",
     "Tape": "engine.tape.tape",
@@ -85,13 +90,19 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
 globals().update(FUNCTIONS)
 
 
+def __dir__() -> list[str]:
+    return sorted(
+        {*__all__, *_LATER, "abs", "pow", "__all__", "__doc__", "__file__", "__name__", "__path__", "__version__"}
+    )
+
+
 def __getattr__(name: str) -> object:
-    if name not in LATER:
+    if name not in _LATER:
         raise AttributeError(f"module 'engine' has no attribute {name!r}")
     from importlib import import_module
 
     try:
-        module = import_module(LATER[name])
+        module = import_module(_LATER[name])
     except ModuleNotFoundError as missing:
         raise ImportError(f"{name} needs {missing.name}: pip install 'stepgrad[fast]' mends it") from None
     found = globals()[name] = getattr(module, name)

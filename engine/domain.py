@@ -10,6 +10,7 @@ import math
 from contextvars import ContextVar
 
 from engine.formulas import evaluated
+from engine.rules import RULES
 from engine.text.names import LISTED, listed, shown
 
 TYPE_CHECKING = False
@@ -57,6 +58,21 @@ def number(given: object) -> float:
     if result - result != 0:  # only inf and nan
         raise DomainError(f"{result} given where a finite number is expected: check where it comes from")
     return result
+
+
+NUMPY = {  # its names for rows of the table
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
+    "arctanh": "atanh", "absolute": "abs", "fabs": "abs", "negative": "neg",
+}  # fmt: skip
+
+
+def numpy_instead(name: str) -> str:
+    """What to write instead of NumPy's function of this name, of a Value."""
+    ours = NUMPY.get(name, name)
+    if ours not in RULES:
+        return f"numpy.{name} can't take a Value: write x.data for its number, or make it of the table's functions"
+    typed = RULES[ours].typed
+    return f"numpy.{name} of a Value would cut the graph: write {f'engine.{typed}' if '(' in typed else typed}"
 
 
 def comparand(other: Value | float) -> float:

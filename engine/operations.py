@@ -33,7 +33,7 @@ def {name}(x):
         z, (dx,) = settle({name}_rule, (x_,), (x,))
     if dx is None: return z
     node = new(Value)
-    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    node._data = z; node.grad = node._label = None; node.rule = {name}_rule
     node._x = x_; node._y = None; node._dx = dx; node._dy = None
     return node
 """,
@@ -52,7 +52,7 @@ def {name}(x, y):
         z, (dx, dy) = settle({name}_rule, (x_, y_), (x, y))
     if dx is None and dy is None: return z
     node = new(Value)
-    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    node._data = z; node.grad = node._label = None; node.rule = {name}_rule
     node._x = x_; node._y = y_; node._dx = dx; node._dy = dy
     return node
 """,
@@ -74,7 +74,7 @@ def {name}(x, y, c):
         z, (dx, dy, dc) = settle({name}_rule, (x_, y_, c_), (x, y, c))
     if dx is None and dy is None and dc is None: return z
     node = new(Value)
-    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    node._data = z; node.grad = node._label = None; node.rule = {name}_rule
     node._x = (x_, y_, c_); node._y = None; node._dx = (dx, dy, dc); node._dy = None
     return node
 """,
@@ -98,7 +98,7 @@ def {name}(xs):
         if Value not in map(type, inputs): return z
         partials = [p if type(i) is Value else None for p, i in zip(partials, inputs)]
     node = new(Value)
-    node._data = z; node.grad = node.label = None; node.rule = {name}_rule
+    node._data = z; node.grad = node._label = None; node.rule = {name}_rule
     node._x = inputs; node._y = None; node._dx = tuple(partials); node._dy = None
     return node
 """,
@@ -130,7 +130,7 @@ def source(rule: Rule) -> str:
             z, (dx, dy) = settle(mul_rule, (x_, y_), (x, y))
         if dx is None and dy is None: return z
         node = new(Value)
-        node._data = z; node.grad = node.label = None; node.rule = mul_rule
+        node._data = z; node.grad = node._label = None; node.rule = mul_rule
         node._x = x_; node._y = y_; node._dx = dx; node._dy = dy
         return node
     <BLANKLINE>

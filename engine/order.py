@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from engine.value import Value
 
 
+def check_root(given: object, function: str, also: str = "") -> None:
+    """TypeError, naming the function that was called, for what isn't the Value at the end of a graph."""
+    if hasattr(given, "partials"):
+        return
+    if isinstance(given, (list, tuple)):
+        advice = "pick one of its Values, or write [y] = model(x) where a model has one output"
+    elif hasattr(given, "parameters"):
+        advice = "call the model first, [y] = model(x)"
+    else:
+        advice = "compute it from Values"
+    raise TypeError(
+        f"{function} takes the Value at the end of a graph{also}, and was given a {type(given).__name__}: {advice}"
+    )
+
+
 def topological_order(root: Value) -> list[Value]:
     """The nodes that root was computed from, root last, each after all its inputs.
 
@@ -25,8 +40,7 @@ def topological_order(root: Value) -> list[Value]:
     >>> [node.label or node.op for node in topological_order(x * w + x)]
     ['x', 'w', 'mul', 'add']
     """
-    if not hasattr(root, "inputs"):
-        raise TypeError(f"topological_order takes the Value at the end of a graph, not {type(root).__name__}")
+    check_root(root, "topological_order")
     order: list[Value] = []
     seen: set[Value] = set()
     stack: list[Any] = [root]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import warnings
 from itertools import islice
+from operator import add, eq, ge, gt, le, lt, mul, ne, sub, truediv
 
-from engine.domain import DomainError, comparand, gradient_error, number
+from engine.domain import DomainError, comparand, gradient_error, number, numpy_instead
 from engine.order import topological_order
 from engine.text.names import shown
 
@@ -43,10 +44,9 @@ class Value:
 
     # One or two operands have slots of their own, other numbers of them tuples in _x and _dx: what a node costs is
     # the garbage collector's work, and a tuple would double it.
-    __slots__ = ("_data", "_dx", "_dy", "_x", "_y", "grad", "label", "rule")
+    __slots__ = ("_data", "_dx", "_dy", "_label", "_x", "_y", "grad", "rule")
 
     grad: float | None
-    label: str | None
     rule: Rule | None
     if TYPE_CHECKING:  # what operations.py makes from the table; a test compares the two
 
@@ -60,14 +60,22 @@ class Value:
         sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
         sigmoid = softplus = relu = leaky_relu = silu = gelu = step = sign = _unary
 
-    __array_ufunc__ = None  # makes NumPy leave array * value to us: a TypeError, not an array of objects
-
     def __init__(self, data: float, label: str | None = None) -> None:
-        if not (label is None or isinstance(label, str)):
-            raise TypeError(f"a label is a str, not {type(label).__name__}")
+        self.label = label
         self._data = number(data)
-        self.grad, self.label, self.rule = None, label, None
+        self.grad, self.rule = None, None
         self._x, self._y, self._dx, self._dy = (), None, (), None
+
+    @property
+    def label(self) -> str | None:
+        """A name to show; None where there is none."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str | None) -> None:
+        if not (label is None or isinstance(label, str)):
+            raise TypeError(f"a label is a str such as 'w', or None, not {type(label).__name__}: {label!r:.50}")
+        self._label = label
 
     @property
     def data(self) -> float:
@@ -165,7 +173,18 @@ class Value:
     __bool__ = _refuse("a Value is neither true nor false: write x.data != 0, or x is not None")
     __float__ = _refuse("float() or math.f() of a Value would cut the graph: use engine.f(x), or x.data for the number")
     __int__ = __index__ = _refuse("int() of a Value would cut the graph: write int(x.data) for the number")
-    __array__ = _refuse("a NumPy array of a Value would cut the graph: write x.data for the number")
+    __array__ = _refuse(
+        "a NumPy array of Values would cut the graph: write x.data for the number, engine.exp(x) for numpy.exp(x)"
+    )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **_: Any) -> Any:
+        """NumPy's scalars are operands as floats are; its arrays and its functions are refused."""
+        operation = OPERATORS.get(ufunc.__name__) if method == "__call__" else None
+        if operation is None:
+            raise TypeError(numpy_instead(ufunc.__name__))
+        if operation in (lt, le, gt, ge, eq, ne):  # for these NumPy makes an array of a scalar
+            operands = tuple(operand[()] if getattr(operand, "ndim", None) == 0 else operand for operand in operands)
+        return operation(*[operand if isinstance(operand, Value) else number(operand) for operand in operands])
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.rule is not None:
@@ -193,6 +212,13 @@ def label(*mappings: Mapping[str, object], **named: Value) -> None:
         for name, given in mapping.items():
             if type(given) is Value and given.label is None and not name.startswith("_"):
                 given.label = name
+
+
+# What NumPy calls the operators of Python: in numpy.float64(2.0) * x it is NumPy that is asked first.
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": add, "subtract": sub, "multiply": mul, "divide": truediv, "true_divide": truediv, "power": pow,
+    "less": lt, "less_equal": le, "greater": gt, "greater_equal": ge, "equal": eq, "not_equal": ne,
+}  # fmt: skip
 
 
 # -- looking at a graph

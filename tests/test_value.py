@@ -799,7 +799,8 @@ def test_an_operator_refuses_what_is_no_real_number_on_either_side(sign: str, gi
 @each_not_number
 def test_a_comparison_refuses_what_is_no_real_number_on_either_side(sign: str, given: Any) -> None:
     refuses(lambda: COMPARISONS[sign](Value(0.7), given), given)
-    refuses(lambda: COMPARISONS[sign](given, Value(0.7)), given)
+    if not (isinstance(given, np.ndarray) and given.ndim == 0):  # NumPy makes such arrays of its own scalars here
+        refuses(lambda: COMPARISONS[sign](given, Value(0.7)), given)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

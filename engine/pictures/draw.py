@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.files import write_atomically
-from engine.order import topological_order
+from engine.order import check_root, topological_order
 from engine.pictures.dot import CROWDED, dot_source
 from engine.pictures.folding import folded
 from engine.pictures.layout import run
@@ -74,8 +74,7 @@ def draw(
 
 
 def _check(E: Any, depth: object, blanks: object, highlight: object) -> None:
-    if type(E) is not Value:
-        raise TypeError(f"draw takes the Value at the end of a graph, or a Stepper, and was given a {type(E).__name__}")
+    check_root(E, "draw", ", or a Stepper")
     for name, given, known in (("depth", depth, ("neuron", "layer")), ("blanks", blanks, ("grad", "data", "local"))):
         if given is not None and given not in known:
             raise ValueError(f"{name} is {' or '.join(map(repr, known))}; given was {given!r}")

@@ -20,6 +20,7 @@ from pathlib import Path
 from string import Template
 
 from engine.files import write_atomically
+from engine.order import check_root
 from engine.pictures.dot import CROWDED
 from engine.pictures.draw import refuse_large
 from engine.pictures.frames import Frame, Lives, Look, Script, edge_lives
@@ -47,8 +48,7 @@ def film(graph: Value | Stepper, *, force: bool = False) -> Film:
     Film of E: 7 steps; .save("backprop.html"), .html(), .frames
     """
     E = graph.E if isinstance(graph, Stepper) else graph
-    if type(E) is not Value:
-        raise TypeError(f"film takes the Value at the end of a graph, or a Stepper, and was given a {type(E).__name__}")
+    check_root(E, "film", ", or a Stepper")
     if not force:
         refuse_large(E, "film a sub-expression, such as one neuron")
     return Film(graph if isinstance(graph, Stepper) else RecordedPass(graph))

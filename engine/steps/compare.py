@@ -5,65 +5,102 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.domain import DomainError, number
-from engine.order import topological_order
-from engine.steps.passes import MISTAKES, Grad, record
-from engine.text.names import display_names, find_node, number_text
+from engine.order import check_root, topological_order
+from engine.steps.passes import MISTAKES, Grad, Pass, record
+from engine.text.names import counted, display_names, find_node, number_text
 from engine.value import Value
+
+FEWEST, MOST = 3, 6  # digits that a rounded number is given with; one with more is compared by TOLERANCE
+TOLERANCE = 1e-6
+
+
+def rounds_to(true: float, given: float, tolerance: float | None = None) -> bool:
+    """Whether a number that was given is the true one: rounded to as many digits as it was given with, three at least.
+
+    A zero at the end can't be told from one that wasn't written, so 0.3 may stand for 0.300. Given with more than six
+    digits, or with a tolerance, it has to be within 1e-6, or the tolerance, of the true one.
+
+    >>> [rounds_to(1.26588, given) for given in (1.27, 1.266, 1.2659, 1.26, 1.2)]
+    [True, True, True, False, False]
+    """
+    digits = len(repr(abs(given)).partition("e")[0].replace(".", "").strip("0"))
+    if tolerance is not None or digits > MOST:
+        return abs(given - true) <= (TOLERANCE if tolerance is None else tolerance) * abs(true)
+    if true == 0 or true == given:
+        return true == given
+    exponent = int(f"{true:e}".partition("e")[2])  # of its leading digit
+    half = 0.5 * 10.0 ** (exponent - max(digits, FEWEST) + 1)
+    return abs(given - true) <= half * (1 + 1e-9)  # a tie may be rounded up or down
 
 
 class Comparison:
-    """The report of compare: .ok; .node, the first that is off, and .mistakes, the names whose numbers these are."""
+    """The report of compare: .ok; .node, the first that is off, and .mistakes, the names whose numbers these are.
 
-    def __init__(self, node: Value | None, mistakes: list[str], text: str) -> None:
-        self.node, self.mistakes, self.text = node, mistakes, text
-        self.ok = node is None
+    .off has all that are off, in backward order, with the right number and the one that was given.
+    """
+
+    def __init__(self, off: dict[Value, tuple[float, float]], mistakes: list[str], text: str) -> None:
+        self.off, self.mistakes, self.text = off, mistakes, text
+        self.node = next(iter(off), None)
+        self.ok = not off
 
     def __repr__(self) -> str:
         return self.text
 
 
-def compare(E: Value, gradients: Mapping[Value, float] | Mapping[str, float], tolerance: float = 1e-6) -> Comparison:
+def compare(
+    E: Value, gradients: Mapping[Value, float] | Mapping[str, float], tolerance: float | None = None
+) -> Comparison:
     """Gradients from elsewhere, by Value or name, against the chain rule: which mistake they are, or where they part.
 
-    Equal means within tolerance, relative to the right number. Raises TypeError for what isn't a mapping to numbers,
-    ValueError for a name or a Value that isn't in the graph.
+    A number is right if it is the true one rounded to the digits that it has, three at least (see rounds_to), or with a
+    tolerance, if it is within that, relative to the true one. A mistake is named if it explains every number given.
+    Raises TypeError for what isn't a mapping to numbers, ValueError for a name or a Value that isn't in the graph.
 
     >>> a = Value(1.5, label="a")
+    >>> compare((a * a).tanh() * a, {"a": 1.174})
+    compare: the gradient is that of the chain rule
     >>> compare(a * a, {"a": 1.5})
     compare: a.grad is 3, and 1.5 was given
-    this is the mistake 'assign': = for +=, a later contribution replaces the earlier ones
-    this is the mistake 'once': a node used twice by another, as in a + a, gets one contribution
+    this could be the mistake 'assign': = for +=, a later contribution replaces the earlier ones
+    this could be the mistake 'half': every gradient is half of the right one, as where a factor 2 is lost
+    this could be the mistake 'once': a node used twice by another, as in a + a, gets one contribution
     """
     if not hasattr(gradients, "items"):
         raise TypeError(f"compare takes a mapping from Values or names to numbers, not {type(gradients).__name__}")
+    check_root(E, "compare")
     order = topological_order(E)
     names = display_names(order)
     given = {find_node(names, key): number(value) for key, value in gradients.items()}
 
     def off(finals: Mapping[Value, Grad]) -> list[Value]:
         """The nodes whose given number is another one, in backward order."""
-        return [
-            node
-            for node in reversed(order)
-            if node in given and abs(given[node] - (finals[node] or 0.0)) > tolerance * abs(finals[node] or 0.0)
-        ]
+        nodes = (node for node in reversed(order) if node in given)
+        return [node for node in nodes if not rounds_to(finals[node] or 0.0, given[node], tolerance)]
 
     right = record(order).final
-    wrong = off(right)
+    wrong = {node: (right[node] or 0.0, given[node]) for node in off(right)}
     if not wrong:
-        return Comparison(None, [], f"compare: all {len(given)} gradients are those of the chain rule")
-    node, mistakes = wrong[0], []
-    for mistake in MISTAKES.values():
-        try:
-            finals = record(order, mistake).final
-        except DomainError:
-            continue
-        if not off(finals):
-            mistakes.append(mistake)
-    lines = [
-        f"compare: {names[node]}.grad is {number_text(right[node] or 0.0)}, and {number_text(given[node])} was given"
-    ]
-    lines += [f"this is the mistake {mistake.name!r}: {mistake.says}" for mistake in mistakes]
+        each = "the gradient is that" if len(given) == 1 else f"all {counted(len(given), 'gradient')} are those"
+        return Comparison({}, [], f"compare: {each} of the chain rule")
+    mistakes = [mistake for mistake in MISTAKES.values() if (finals := _final(order, mistake)) and not off(finals)]
+    lines = [f"{names[node]}.grad is {_apart(*numbers)} was given" for node, numbers in wrong.items()]
+    verb = "is" if len(given) > 1 and len(mistakes) == 1 else "could be"
+    lines += [f"this {verb} the mistake {mistake.name!r}: {mistake.says}" for mistake in mistakes]
     if not mistakes and len(wrong) > 1:
-        lines.append(f"it is the first that is off, in backward order; {len(wrong) - 1} more are")
-    return Comparison(node, [mistake.name for mistake in mistakes], "\n".join(lines))
+        lines.append("no classic mistake has these numbers; the first is the first that is off, in backward order")
+    return Comparison(wrong, [mistake.name for mistake in mistakes], "compare: " + "\n".join(lines))
+
+
+def _final(order: list[Value], mistake: Pass) -> dict[Value, Grad] | None:
+    """The gradients that a mistake ends with; None where it comes to no finite number."""
+    try:
+        return record(order, mistake).final
+    except DomainError:
+        return None
+
+
+def _apart(right: float, given: float) -> str:
+    """Two numbers as texts that differ."""
+    texts = number_text(right), number_text(given)
+    return ", and ".join(texts if texts[0] != texts[1] else (repr(right), repr(given)))

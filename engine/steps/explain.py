@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterable
 
 from engine.calculus import dependents
-from engine.order import topological_order
+from engine.order import check_root, topological_order
 from engine.steps.explained import as_latex, as_text, why_zero
 from engine.steps.passes import Edge, Path, product, record
-from engine.text.names import display_names, shown
+from engine.text.names import display_names, find_node, shown
 from engine.value import Value, edges, operand
 
 MOST_PATHS, MOST_FACTORS = 12, 60  # what a person still reads as a list
@@ -21,12 +21,13 @@ ENDS = 3  # nodes shown at either end, where not all are
 COUNTED = 10**100  # beyond it, paths are no longer counted: exact counts would take memory quadratic in the depth
 
 
-def explain(E: Value, w: Value) -> Explanation:
+def explain(E: Value, w: Value | str) -> Explanation:
     """The chain rule for ∂E/∂w: printable at a prompt, with .value, .latex() for a handout, and a view in Jupyter.
 
     Lists all paths from E to w if they are few, else goes node by node, in time linear in the graph. No gradient is
     touched. The derivatives are those recorded when the graph was built; if a leaf was set since, it says so.
-    Raises TypeError for what isn't a Value; DomainError where a local derivative on the way is infinite or undefined.
+    w is a Value, or the name that it is shown by. Raises TypeError for what isn't one, ValueError for a name that isn't
+    in the graph, DomainError where a local derivative on the way is infinite or undefined.
 
     >>> x, w, b = Value(1.4, label="x"), Value(0.7, label="w"), Value(-0.3, label="b")
     >>> explain((w * x + b).tanh(), w)
@@ -50,13 +51,15 @@ class Explanation:
     .paths is a list of paths, each a list of edges (node, operand slot) from E down to w; None if they are too many.
     """
 
-    def __init__(self, E: Value, w: Value) -> None:
-        for given in (E, w):
-            if type(given) is not Value:
-                raise TypeError(f"explain takes two Values, E and w of ∂E/∂w, and was given a {type(given).__name__}")
-        self.E, self.w = E, w
+    def __init__(self, E: Value, w: Value | str) -> None:
+        check_root(E, "explain")
         self.order = topological_order(E)
         self.names = display_names(self.order)
+        if isinstance(w, str):
+            w = find_node(self.names, w)
+        if type(w) is not Value:
+            raise TypeError(f"explain takes w of ∂E/∂w as a Value or by its name, and was given a {type(w).__name__}")
+        self.E, self.w = E, w
         self.names.setdefault(w, shown(w.label or "w"))
         depends = dependents(self.order, [w])
         self.nodes = [node for node in reversed(self.order) if node in depends]  # from E to w, and between them

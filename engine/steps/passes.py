@@ -8,7 +8,7 @@ nothing of all this.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from engine.domain import contribution_error, sum_error
 from engine.text.names import number_text, quotient
@@ -36,9 +36,10 @@ class Record:
         self.afters: list[float] = []
         self.writes: dict[Value, list[int]] = {node: [] for node in start}
 
-    def write(self, node: Value, slot: int | None, upstream: float, contribution: float, assigns: bool) -> None:
+    def write(
+        self, target: Value, node: Value, slot: int | None, upstream: float, contribution: float, assigns: bool
+    ) -> None:
         """One step more."""
-        target = node if slot is None else operand(node, slot)
         before = self.final[target]
         after = contribution if assigns else (0.0 if before is None else before) + contribution
         if upstream == 0 and before is not None and not assigns:
@@ -143,7 +144,7 @@ def breadth_first(order: list[Value]) -> Iterator[Value]:
 
 
 def every_slot(node: Value) -> list[int]:
-    return [slot for slot, _, _ in edges(node)]
+    return [slot for slot, partial in enumerate(node.partials) if partial is not None]
 
 
 def first_slots(node: Value) -> list[int]:
@@ -155,9 +156,13 @@ def first_slots(node: Value) -> list[int]:
 
 
 def recorded(node: Value, slot: int) -> float:
-    partial = node.partials[slot]
-    assert partial is not None
-    return partial
+    """As recorded when the node was made."""
+    return node.partials[slot]  # type: ignore[return-value]
+
+
+def without_minus(node: Value, slot: int) -> float:
+    """The local derivative of a minus sign without it."""
+    return abs(recorded(node, slot)) if node.op in ("sub", "neg") else recorded(node, slot)
 
 
 def the_others(node: Value, slot: int) -> float:
@@ -171,6 +176,11 @@ def the_others(node: Value, slot: int) -> float:
 
 def unseeded(at: Moment) -> str:
     return f"{at.gradient(at.target)} = 1 was not set, so that all gradients are 0"
+
+
+def badly_seeded(at: Moment) -> str | None:
+    seed = at.steps.contributions[at.step]
+    return None if seed == 1 else f"{at.gradient(at.target)} is 1, and {number_text(seed)} was set"
 
 
 def replaced(at: Moment) -> str | None:
@@ -221,6 +231,10 @@ def taken_from_the_other(at: Moment) -> str | None:
     return None if taken == at.partial else f"{at.local}, and {number_text(taken)}, the other operand's, was taken"
 
 
+def minus_lost(at: Moment) -> str | None:
+    return None if at.way.partial(at.node, at.slot) == at.partial else f"the minus sign of {at.local} was left out"
+
+
 def counted_once(at: Moment) -> str | None:
     times = sum(found is at.target for _, found, _ in edges(at.node))
     return f"{at.here} uses {at.there} {times} times, and contributes to it once" if times > 1 else None
@@ -243,7 +257,7 @@ class Pass:
         *,
         visits: Callable[[list[Value]], Iterable[Value]] = reversed,  # nodes, in the order in which they pass it on
         assigns: bool = False,  # operand.grad = contribution
-        seed: float = 1.0,  # ∂E/∂E
+        seed: Callable[[Value], float] = lambda E: 1.0,  # ∂E/∂E
         seed_lost: Callable[[Moment], str | None] = lambda at: None,
         keeps: str = "",  # gradients of an earlier pass, in "interior" nodes or in "leaves"
         factors: Collection[str] = ("upstream", "partial"),  # of a contribution
@@ -253,14 +267,13 @@ class Pass:
         self.name, self.says, self.lost, self.seed_lost = name, says, lost, seed_lost
         self.visits, self.assigns, self.seed, self.keeps = visits, assigns, seed, keeps
         self.factors, self.slots, self.partial = factors, slots, partial
+        self._upstream, self._partial = "upstream" in factors, "partial" in factors
 
     def contribution(self, node: Value, slot: int, upstream: float) -> float:
         """What the node adds to the gradient of the operand in a slot; an upstream gradient of 0 adds 0."""
-        if "upstream" not in self.factors:
+        if not self._upstream:
             upstream = 1.0
-        if upstream == 0 or "partial" not in self.factors:
-            return upstream
-        return upstream * self.partial(node, slot)
+        return upstream * self.partial(node, slot) if upstream != 0 and self._partial else upstream
 
 
 RIGHT = Pass("right", "the chain rule")
@@ -274,13 +287,20 @@ MISTAKES = {
              visits=breadth_first),
         Pass("no-reset", "interior gradients of an earlier pass are not reset", left_over, keeps="interior"),
         Pass("no-zero-grad", "leaves keep the gradients of an earlier pass", left_over, keeps="leaves"),
-        Pass("no-seed", "∂E/∂E is not set to 1", seed=0.0, seed_lost=unseeded),
+        Pass("no-seed", "∂E/∂E is not set to 1", seed=lambda E: 0.0, seed_lost=unseeded),
+        Pass("seed-data", "∂E/∂E is set to the value of E", seed=lambda E: E.data, seed_lost=badly_seeded),
+        Pass("sign", "every gradient has the wrong sign", seed=lambda E: -1.0, seed_lost=badly_seeded),
+        Pass("half", "every gradient is half of the right one, as where a factor 2 is lost", seed=lambda E: 0.5,
+             seed_lost=badly_seeded),
+        Pass("double", "every gradient is twice the right one, as where a factor ½ is lost", seed=lambda E: 2.0,
+             seed_lost=badly_seeded),
         Pass("no-upstream", "the local derivative alone, without the upstream gradient", without_upstream,
              factors=("partial",)),
         Pass("no-local", "the upstream gradient alone, without the local derivative", without_local,
              factors=("upstream",)),
         Pass("swapped", "each of two operands gets the other's local derivative", taken_from_the_other,
              partial=the_others),
+        Pass("minus", "the local derivative of a minus sign is 1", minus_lost, partial=without_minus),
         Pass("once", "a node used twice by another, as in a + a, gets one contribution", counted_once,
              slots=first_slots),
     ]
@@ -313,19 +333,21 @@ def record(
         earlier = record(order).final
         start |= {node: earlier[node] for node in order if (way.keeps == "interior") == bool(node.rule)}
     steps, root = Record(start), order[-1]
-    steps.write(root, None, 1.0, way.seed, assigns=way.keeps == "interior" and root.rule is not None)
+    steps.write(root, root, None, 1.0, way.seed(root), assigns=way.keeps == "interior" and root.rule is not None)
     for node in way.visits(order):
         if within is not None and node not in within:
             continue
         upstream = steps.final[node] or 0.0
         if upstream - upstream != 0:  # inf or nan
             raise sum_error(node, upstream)
+        operands: tuple[Any, ...] = node.inputs
         for slot in way.slots(node):
-            if within is None or operand(node, slot) in within:
+            target = operands[slot]
+            if within is None or target in within:
                 contribution = way.contribution(node, slot, upstream)
                 if contribution - contribution != 0:
                     raise contribution_error(node, slot, upstream)
-                steps.write(node, slot, upstream, contribution, way.assigns)
+                steps.write(target, node, slot, upstream, contribution, way.assigns)
     return steps
 
 

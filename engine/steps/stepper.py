@@ -7,12 +7,12 @@ real .grad of nodes to the recorded number, so that going back is exact. The pro
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from html import escape
 from typing import Self, overload
 
-from engine.order import topological_order
+from engine.order import check_root, topological_order
 from engine.steps.passes import RIGHT, Grad, find_mistake, record
 from engine.steps.step import Step
 from engine.text.names import display_names, find_node, grad_text, listed, more, number_text, quotient
@@ -93,6 +93,16 @@ class RecordedPass:
     def __len__(self) -> int:
         return len(self.record.nodes)
 
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Step]: ...
+    def __getitem__(self, index: int | slice) -> Step | list[Step]:
+        return self.steps[index]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
     @property
     def steps(self) -> Steps:
         """The list of all steps, run or not."""
@@ -128,8 +138,9 @@ class Stepper(RecordedPass, Cursor):
 
     It starts from what backward() would find (interior gradients None, leaves as they are) and ends bitwise where
     backward() ends. restore() puts all gradients back as they were before the stepper was made. `mistake` names one of
-    the wrong passes in passes.py. Raises TypeError for what isn't a Value, ValueError for an unknown mistake, and
-    DomainError as backward() does; then no gradient has been touched.
+    the wrong passes in passes.py. Iterating over it gives its steps, and an index one of them. Raises TypeError for
+    what isn't a Value, ValueError for an unknown mistake, and DomainError as backward() does; then no gradient has been
+    touched.
 
     >>> x, w = Value(1.4, label="x"), Value(0.7, label="w")
     >>> Stepper((x * w).tanh()).step(2)
@@ -139,6 +150,7 @@ class Stepper(RecordedPass, Cursor):
     """
 
     def __init__(self, E: Value, mistake: str | None = None) -> None:
+        check_root(E, "Stepper")
         self.found: dict[Value, Grad] = {node: node.grad for node in topological_order(E)}
         super().__init__(E, mistake, self.found)
         self._arrived = dict.fromkeys(self.order, 0)
@@ -307,6 +319,7 @@ class ForwardStepper(Cursor):
     """
 
     def __init__(self, E: Value) -> None:
+        check_root(E, "ForwardStepper")
         self.E, self.order, self.notes = E, topological_order(E), list[str]()
         self.names = display_names(self.order)
 

@@ -196,12 +196,16 @@ class Notation:
         return self._operands(node, slot, lambda operand: self.number(operand.data)) | {"z": self.number(node.data)}
 
     def _operands(self, node: Value, slot: int, text: Callable[[Value], str]) -> dict[str, str]:
-        texts = [self.number(each) if isinstance(each, float) else text(each) for each in node.inputs]
-        assert node.rule is not None
-        if not node.rule.many:
-            return dict(zip(node.rule.operands, texts, strict=True))
-        shown = texts[:SHOWN_OPERANDS] + [self.ellipsis] * (len(texts) > SHOWN_OPERANDS)
-        return {"xs": ", ".join(shown), f"xs[{slot}]": texts[slot]}
+        def written(given: Value | float) -> str:
+            return self.number(given) if isinstance(given, float) else text(given)
+
+        rule, operands = node.rule, node.inputs
+        assert rule is not None
+        if not rule.many:
+            return dict(zip(rule.operands, map(written, operands), strict=True))
+        ellipsis = [self.ellipsis] if len(operands) > SHOWN_OPERANDS else []
+        first = [*map(written, operands[:SHOWN_OPERANDS]), *ellipsis]
+        return {"xs": ", ".join(first), f"xs[{slot}]": written(operands[slot])}
 
 
 IN_PRINT: Templates = {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
 from engine import Value, label, topological_order
-from engine.steps.compare import compare
+from engine.steps.compare import compare, rounds_to
 from engine.steps.passes import MISTAKES, record
 from engine.steps.stepper import Stepper
+from engine.text.names import number_text
 from tests.graphs import GRAPHS, Built, each_graph
 
 each_mistake = pytest.mark.parametrize("mistake", MISTAKES)
@@ -54,6 +56,13 @@ def twice_late() -> Built:
     return E, [x]
 
 
+def differences() -> Built:
+    a, b = Value(1.7, "a"), Value(-0.6, "b")
+    E = a * 2.9 - b
+    E.label = "E"
+    return E, [a, b]
+
+
 SAID: list[tuple[str, Callable[[], Built], str]] = [
     ("assign", shared, "v.grad was 1.768, and = replaced it by 2.652"),
     ("preorder", shared, "v passed on 2.652 while 1.768 through v1 was still to come"),
@@ -62,6 +71,11 @@ SAID: list[tuple[str, Callable[[], Built], str]] = [
     ("breadth-first", early, "h passed on 1.3 while 0.6694 through v1 was still to come"),
     ("no-reset", shared, "d.grad still held 2.262 of the earlier pass"),
     ("no-zero-grad", shared, "a.grad still held 4.524 of the earlier pass"),
+    ("seed-data", shared, "∂E/∂E is 1, and 7.691 was set"),
+    ("sign", shared, "∂E/∂E is 1, and -1 was set"),
+    ("half", shared, "∂E/∂E is 1, and 0.5 was set"),
+    ("double", shared, "∂E/∂E is 1, and 2 was set"),
+    ("minus", differences, "the minus sign of ∂E/∂b = -1 was left out"),
     ("no-seed", shared, "∂E/∂E = 1 was not set, so that all gradients are 0"),
     ("no-upstream", shared, "the upstream gradient ∂E/∂d = 1.74 was left out"),
     ("no-local", shared, "the local derivative ∂v1/∂v = 0.4 was left out"),
@@ -210,7 +224,8 @@ def test_compare_names_the_mistake_whose_numbers_they_are(mistake: str) -> None:
     report = compare(E, theirs)
     assert report.ok == stepper.survives
     assert report.ok or mistake in report.mistakes
-    assert report.ok or f"this is the mistake {mistake!r}: {MISTAKES[mistake].says}" in repr(report)
+    verb = "is" if len(report.mistakes) == 1 else "could be"
+    assert report.ok or f"this {verb} the mistake {mistake!r}: {MISTAKES[mistake].says}" in repr(report)
     assert [node.grad for node in stepper.order] == [None] * len(stepper.order)
 
 
@@ -238,6 +253,64 @@ def test_equal_means_within_the_tolerance_of_the_right_number(tolerance: float |
                 assert (mistake in report.mistakes) is equal
 
 
+# -- what a pupil's numbers meet
+
+
+@each_graph
+def test_the_numbers_that_every_view_prints_are_right(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    final = record(topological_order(E)).final
+    assert compare(E, {node: float(number_text(grad or 0.0)) for node, grad in final.items()}).ok
+
+
+@each_mistake
+@pytest.mark.parametrize("digits", [3, 4, 5, 6, 17])
+def test_a_mistake_is_recognised_from_rounded_numbers(mistake: str, digits: int) -> None:
+    E, _ = shared()
+    final = record(topological_order(E), MISTAKES[mistake]).final
+    report = compare(E, {node: float(f"{grad or 0.0:.{digits - 1}e}") for node, grad in final.items()})
+    assert report.ok or mistake in report.mistakes
+
+
+@pytest.mark.parametrize("true", [1.2658, -0.63291, 9.9967, 0.99995, 12345.678, 1.7e-17, -4.4e300, 2.5e-310])
+@pytest.mark.parametrize("digits", [3, 4, 5, 6])
+def test_a_number_is_right_if_it_is_the_true_one_rounded(true: float, digits: int) -> None:
+    rounded = Decimal(f"{true:.{digits - 1}e}")
+    unit = Decimal(1).scaleb(rounded.adjusted() - digits + 1)
+    assert rounds_to(true, float(rounded))
+    for off in (-1, 1):
+        near = rounded + off * unit
+        if len(near.normalize().as_tuple().digits) == digits:  # else it may have been given with fewer
+            assert rounds_to(true, float(near)) == (abs(near - Decimal(true)) <= unit / 2)
+
+
+@pytest.mark.parametrize("true, given, right", [
+    (1.2658, 1.3, False), (1.2658, 1.27, True), (0.3001, 0.3, True), (0.3009, 0.3, False), (5.0, 5.0, True),
+    (1.0, 1.0000011, False), (1.0, 1.0000009, True), (1.234567, 1.2345678, True), (1.234567, 1.234578, False),
+    (0.0, 0.0, True), (0.0, 1e-9, False), (1e-9, 0.0, False), (1.2345, 1.234, True), (1.2345, 1.235, True),
+    (0.7, -0.7, False),
+])  # fmt: skip
+def test_how_many_digits_a_number_was_given_with(true: float, given: float, right: bool) -> None:
+    assert rounds_to(true, given) == right
+
+
+def test_a_single_number_could_be_any_mistake_that_fits_and_a_whole_pass_is_one() -> None:
+    E, (a, _) = shared()
+    half = (record(topological_order(E)).final[a] or 0.0) / 2
+    report = compare(E, {a: half})
+    assert {"half", "once", "assign"} <= {*report.mistakes} and "this is the mistake" not in repr(report)
+    final = record(topological_order(E), MISTAKES["half"]).final
+    report = compare(E, {node: grad or 0.0 for node, grad in final.items()})
+    assert report.mistakes == ["half"] and "this is the mistake 'half'" in repr(report)
+
+
+def test_a_mistake_that_explains_only_some_of_the_numbers_is_not_named() -> None:
+    E, (a, u) = shared()
+    final, right = record(topological_order(E), MISTAKES["assign"]).final, record(topological_order(E)).final
+    report = compare(E, {a: final[a] or 0.0, u: (right[u] or 0.0) * 1.37})
+    assert not report.mistakes and set(report.off) == {a, u}
+
+
 def test_else_compare_names_the_first_node_in_backward_order_that_is_off() -> None:
     E, _ = shared()
     final = record(topological_order(E)).final
@@ -245,7 +318,10 @@ def test_else_compare_names_the_first_node_in_backward_order_that_is_off() -> No
     theirs = {name: (final[node] or 0.0) * (1.0 if name in ("E", "d", "a") else 1.01) for name, node in names.items()}
     report = compare(E, theirs)
     assert report.node is names["p"] and not report.mistakes
-    assert repr(report).endswith("it is the first that is off, in backward order; 2 more are")
+    off = [name for name in ("p", "v", "u") if name in names]
+    assert [node.label for node in report.off] == off  # all that are off, in backward order
+    assert [line.split(".grad")[0].removeprefix("compare: ") for line in repr(report).splitlines()[:-1]] == off
+    assert "no classic mistake has these numbers" in repr(report)
 
 
 @pytest.mark.parametrize(
