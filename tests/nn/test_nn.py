@@ -166,11 +166,36 @@ def test_seeds_decide_all_the_weights() -> None:
     assert weights(nn.Neuron(1, seed=0))[0] == math.sqrt(3) * (2 * 0.8444218515250481 - 1), "the same on any machine"
 
 
-@pytest.mark.parametrize("activation, bound", [("tanh", math.sqrt(3 / 50)), ("relu", math.sqrt(6 / 50))])
-def test_weights_are_spread_evenly_over_their_bounds(activation: str, bound: float) -> None:
-    found = [w.data for neuron in nn.Layer(50, 40, activation, seed=5).neurons for w in neuron.w]
-    assert max(map(abs, found)) <= bound
+def is_a_rectifier(activation: str) -> bool:
+    """Does it pass on what is positive, and next to nothing of the rest?"""
+    g = ACTIVATIONS[activation]
+    try:
+        return bool(abs(g(0.0)) == 0 and abs(g(30.0) - 30.0) < 1e-9 and abs(g(-30.0)) < 1.0)
+    except DomainError:
+        return False
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_weights_are_spread_evenly_over_their_bounds(activation: str) -> None:
+    """±√(3/inputs); before a rectifier √2 times as far, ±√(6/inputs)."""
+    bound = math.sqrt((6 if is_a_rectifier(activation) else 3) / 20)
+    found = [w.data for neuron in nn.Layer(20, 100, activation, seed=5).neurons for w in neuron.w]
+    assert 0.99 * bound < max(found) <= bound and -bound <= min(found) < -0.99 * bound
     assert sum(w * w for w in found) / len(found) == pytest.approx(bound**2 / 3, rel=0.05)
+
+
+def test_the_rectifiers_are_those_that_a_student_would_name() -> None:
+    assert {name for name in ACTIVATIONS if is_a_rectifier(name)} == {"relu", "leaky_relu", "silu", "gelu"}
+
+
+@pytest.mark.parametrize("inputs", [1, 3, 16])
+def test_biases_are_spread_evenly_over_theirs(inputs: int) -> None:
+    """±1/√inputs, over many seeds."""
+    bound = 1 / math.sqrt(inputs)
+    neurons = [nn.Neuron(inputs, seed=seed) for seed in range(1000)]
+    found = [neuron.b.data for neuron in neurons if neuron.b is not None]
+    assert 0.99 * bound < max(found) <= bound and -bound <= min(found) < -0.99 * bound
+    assert sum(b * b for b in found) / len(found) == pytest.approx(bound**2 / 3, rel=0.1)
 
 
 class Line(nn.Module):
@@ -604,6 +629,14 @@ def test_softmax_cross_entropy_is_mpmaths(logits: list[float], target: list[floa
     assert [y.grad for y in ys] == pytest.approx(slopes, rel=1e-9, abs=1e-15)
 
 
+@pytest.mark.parametrize("off", [0.2, 5e-3, -5e-3, 1e-6, -1e-8])
+def test_softmax_cross_entropy_takes_only_probabilities_that_sum_to_1(off: float) -> None:
+    with pytest.raises(ValueError) as refusal:
+        nn.softmax_cross_entropy(values([0.3, 0.4, -0.2]), [0.25, 0.45, 0.3 + off])
+    one_sentence(refusal.value, "softmax_cross_entropy", "sum 1", f"{0.3 + off!r}")
+    assert sum([0.1] * 10) < 1 < nn.softmax_cross_entropy(values([0.3] * 10), [0.1] * 10).data, "rounding is forgiven"
+
+
 @pytest.mark.parametrize("y, t, E, slope", [(0.3, 1, 0.7, -1), (0.3, -1, 1.3, 1), (1.7, 1, 0, 0), (-1.7, [-1.0], 0, 0)])
 def test_hinge(y: float, t: Any, E: float, slope: float) -> None:
     ys = values([y])
@@ -719,42 +752,9 @@ BAD: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("too many inputs of a neuron", lambda: nn.Neuron(3)([0.1] * 4), ["Neuron", "3", "4"]),
     ("a number for a row", lambda: nn.Layer(1, 2)(0.5), ["Layer", "row of 1", "float"]),  # type: ignore[arg-type]
     ("a flat predict", lambda: regression().predict([0.1, 0.2, 0.3]), ["3", "float"]),
-    ("ragged X", lambda: fit([*X[:4], X[4][:2]]), ["sample 4", "3", "2"]),
-    ("rows", lambda: fit(X, T[:4]), ["5", "4", "X", "T"]),
-    ("targets", lambda: fit(X, [[*t, 0.5] for t in T]), ["sample 0", "2", "3"]),
-    ("one ragged target", lambda: fit(X, [*T[:3], T[3][:1], T[4]]), ["sample 3", "2", "1"]),
-    ("flat targets of two outputs", lambda: fit(X, [t[0] for t in T]), ["2", "1"]),
-    ("no data", lambda: fit([], []), ["X", "no rows", "at least one"]),
-    ("no data, as an array", lambda: fit(np.zeros((0, D)), np.zeros((0, K))), ["X", "no rows"]),
-    ("empty rows", lambda: fit([[]] * M), ["3", "0"]),
-    ("X is None", lambda: fit(None), ["X", "list", "NoneType"]),
-    ("T is a number", lambda: fit(X, 0.5), ["T", "list", "float"]),
-    ("nan in X", lambda: fit([*X[:2], [0.1, math.nan, 0.3], *X[3:]]), ["row 2 of X", "nan", "finite"]),
-    ("inf in T", lambda: fit(X, [*T[:4], [math.inf, 0.1]]), ["row 4 of T", "inf", "finite"]),
-    ("nan in an array", lambda: fit(np.full((M, D), np.nan)), ["row 0 of X", "nan", "finite"]),
-    ("text in X", lambda: fit([["0.1", "0.2", "0.3"]] * M), ["row 0 of X", "str", "number"]),
-    ("a bool in T", lambda: fit(X, [[True, False]] * M), ["row 0 of T", "bool", "number"]),
-    ("None in X", lambda: fit([[0.1, None, 0.3]] * M), ["row 0 of X", "NoneType", "number"]),
-    ("nested X", lambda: fit([[[0.1], 0.2, 0.3]] * M), ["row 0 of X", "list", "number"]),
     ("activation", lambda: nn.Layer(3, 2, activation="tahn"), ["activation", "'tahn'", "tanh", "relu"]),
     ("activation of an MLP", lambda: nn.MLP(3, [2, 1], activation="Relu"), ["'Relu'", "relu"]),
     ("activation, a function", lambda: nn.Neuron(3, activation=math.tanh), ["activation", "tanh"]),  # type: ignore[arg-type]
-    ("loss", lambda: fit(loss="mse"), ["loss", "'mse'", "half_squared_error", "function"]),
-    ("loss, a number", lambda: fit(loss=0.5), ["loss", "0.5", "function"]),
-    ("loss that returns a number", lambda: fit(loss=lambda ys, ts: 0.5), ["loss", "Value", "float"]),
-    ("loss that returns nothing", lambda: fit(loss=lambda ys, ts: None), ["loss", "Value", "NoneType"]),
-    ("backend", lambda: fit(backend="cuda"), ["backend", "'cuda'", "auto", "eager"]),
-    ("optimizer, the class", lambda: fit(optimizer=nn.SGD), ["optimizer", "SGD(model"]),
-    ("optimizer of another model", lambda: fit(optimizer=nn.SGD(regression())), ["optimizer", "model"]),
-    ("epochs below 0", lambda: fit(epochs=-3), ["epochs", "-3", "whole number from 0 up"]),
-    ("epochs, a float", lambda: fit(epochs=2.5), ["epochs", "2.5", "whole"]),
-    ("epochs, True", lambda: fit(epochs=True), ["epochs", "True", "whole"]),
-    ("epochs, False", lambda: fit(epochs=False), ["epochs", "False", "whole"]),
-    ("batch_size of 0", lambda: fit(batch_size=0), ["batch_size", "0", "1"]),
-    ("batch_size, True", lambda: fit(batch_size=True), ["batch_size", "True", "whole"]),
-    ("batch_size, a float", lambda: fit(batch_size=2.0), ["batch_size", "2.0", "whole"]),
-    ("until, nan", lambda: fit(until=math.nan), ["until", "nan", "finite"]),
-    ("until, text", lambda: fit(until="0.1"), ["until", "'0.1'"]),
     ("no inputs", lambda: nn.Neuron(0), ["inputs", "0", "from 1 up"]),
     ("inputs, True", lambda: nn.Neuron(True), ["inputs", "True", "whole"]),
     ("inputs, a float", lambda: nn.Layer(2.0, 3), ["inputs", "2.0", "whole"]),  # type: ignore[arg-type]
@@ -784,7 +784,6 @@ BAD: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("hinge, target 0", lambda: nn.hinge(values([0.3]), 0), ["hinge", "1 or -1", "0"]),
     ("hinge, a half", lambda: nn.hinge(values([0.3]), [0.5]), ["hinge", "1 or -1", "0.5"]),
     ("hinge, two outputs", lambda: nn.hinge(values([0.3, 0.4]), 1), ["hinge", "one output", "2"]),
-    ("hinge, in fit", lambda: fit(X, [0.0] * M, nn.MLP(D, [1]), loss="hinge"), ["sample 0", "hinge", "0.0"]),
     ("not one-hot", lambda: one_hot_loss(values([0.3, 0.4]), [1, 1]), ["one-hot", "[1, 1]"]),
     ("all cold", lambda: one_hot_loss(values([0.3, 0.4]), [0, 0]), ["one-hot", "[0, 0]"]),
     ("below 0", lambda: one_hot_loss(values([0.3, 0.4]), [1.5, -0.5]), ["one-hot", "-0.5"]),
@@ -796,8 +795,14 @@ BAD: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("ragged rows of a loss",
      lambda: nn.half_mean_squared_error([values([0.3]), values([0.1, 0.2])], [[0.4], [0.6, 0.7]]), ["1", "2"]),
     ("no outputs of a loss", lambda: nn.half_mean_squared_error([[]], [[]]), ["output"]),
-    ("a model that returns a Value", lambda: fit(model=Bare(), X=[[0.1]], T=[0.2]), ["list of Values"]),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("call, words", [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_bad_input_is_refused_in_one_sentence(call: Callable[[], Any], words: list[str]) -> None:
+    with pytest.raises((ValueError, TypeError)) as refusal:
+        call()
+    one_sentence(refusal.value, *words)
 
 
 class Bare(Line):
@@ -805,21 +810,51 @@ class Bare(Line):
         return self.slope * x[0]
 
 
-def fit(X: Any = X, T: Any = T, model: nn.Module | None = None, **options: Any) -> Any:
-    return nn.fit(model or regression(), X, T, **{**OPTIONS, **options})
-
-
-OPTIONS = {"epochs": 2, "progress": False, "backend": "eager"}
+BAD_FOR_FIT: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("ragged X", {"X": [*X[:4], X[4][:2]]}, ["sample 4", "3", "2"]),
+    ("rows", {"T": T[:4]}, ["5", "4", "X", "T"]),
+    ("targets", {"T": [[*t, 0.5] for t in T]}, ["sample 0", "2", "3"]),
+    ("one ragged target", {"T": [*T[:3], T[3][:1], T[4]]}, ["sample 3", "2", "1"]),
+    ("flat targets of two outputs", {"T": [t[0] for t in T]}, ["2", "1"]),
+    ("no data", {"X": [], "T": []}, ["X", "no rows", "at least one"]),
+    ("no data, as an array", {"X": np.zeros((0, D)), "T": np.zeros((0, K))}, ["X", "no rows"]),
+    ("empty rows", {"X": [[]] * M}, ["3", "0"]),
+    ("X is None", {"X": None}, ["X", "list", "NoneType"]),
+    ("T is a number", {"T": 0.5}, ["T", "list", "float"]),
+    ("nan in X", {"X": [*X[:2], [0.1, math.nan, 0.3], *X[3:]]}, ["row 2 of X", "nan", "finite"]),
+    ("inf in T", {"T": [*T[:4], [math.inf, 0.1]]}, ["row 4 of T", "inf", "finite"]),
+    ("nan in an array", {"X": np.full((M, D), np.nan)}, ["row 0 of X", "nan", "finite"]),
+    ("text in X", {"X": [["0.1", "0.2", "0.3"]] * M}, ["row 0 of X", "str", "number"]),
+    ("a bool in T", {"T": [[True, False]] * M}, ["row 0 of T", "bool", "number"]),
+    ("None in X", {"X": [[0.1, None, 0.3]] * M}, ["row 0 of X", "NoneType", "number"]),
+    ("nested X", {"X": [[[0.1], 0.2, 0.3]] * M}, ["row 0 of X", "list", "number"]),
+    ("loss", {"loss": "mse"}, ["loss", "'mse'", "half_squared_error", "function"]),
+    ("loss, a number", {"loss": 0.5}, ["loss", "0.5", "function"]),
+    ("loss that returns a number", {"loss": lambda ys, ts: 0.5}, ["loss", "Value", "float"]),
+    ("loss that returns nothing", {"loss": lambda ys, ts: None}, ["loss", "Value", "NoneType"]),
+    ("backend", {"backend": "cuda"}, ["backend", "'cuda'", "auto", "eager"]),
+    ("optimizer, the class", {"optimizer": nn.SGD}, ["optimizer", "SGD(model"]),
+    ("optimizer of another model", {"optimizer": nn.SGD(regression())}, ["optimizer", "model"]),
+    ("epochs below 0", {"epochs": -3}, ["epochs", "-3", "whole number from 0 up"]),
+    ("epochs, a float", {"epochs": 2.5}, ["epochs", "2.5", "whole"]),
+    ("epochs, True", {"epochs": True}, ["epochs", "True", "whole"]),
+    ("epochs, False", {"epochs": False}, ["epochs", "False", "whole"]),
+    ("batch_size of 0", {"batch_size": 0}, ["batch_size", "0", "1"]),
+    ("batch_size, True", {"batch_size": True}, ["batch_size", "True", "whole"]),
+    ("batch_size, a float", {"batch_size": 2.0}, ["batch_size", "2.0", "whole"]),
+    ("until, nan", {"until": math.nan}, ["until", "nan", "finite"]),
+    ("until, text", {"until": "0.1"}, ["until", "'0.1'"]),
+    ("hinge, in fit", {"T": [0.0] * M, "model": nn.MLP(D, [1]), "loss": "hinge"}, ["sample 0", "hinge", "0.0"]),
+    ("a model that returns a Value", {"model": Bare(), "X": [[0.1]], "T": [0.2]}, ["list of Values"]),
+]  # fmt: skip
 
 
 @each_backend
-@pytest.mark.parametrize("call, words", [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_bad_input_is_refused_in_one_sentence(
-    call: Callable[[], Any], words: list[str], backend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(OPTIONS, "backend", backend)
+@pytest.mark.parametrize("options, words", [case[1:] for case in BAD_FOR_FIT], ids=[case[0] for case in BAD_FOR_FIT])
+def test_what_fit_cant_take_it_refuses_in_one_sentence(options: dict[str, Any], words: list[str], backend: str) -> None:
+    good: dict[str, Any] = {"model": regression(), "X": X, "T": T, "epochs": 2, "backend": backend, "progress": False}
     with pytest.raises((ValueError, TypeError)) as refusal:
-        call()
+        nn.fit(**good | options)
     one_sentence(refusal.value, *words)
 
 
