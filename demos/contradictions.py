@@ -2,7 +2,7 @@
 
 Each row takes a formula at its word and computes it, beside the formula that was meant, beside the engine's number.
 Some words give another number; some give none, because the shapes don't fit or there is no such index. The post is the
-one behind worked_example.py, the derivation the one behind derivation.py. Indices count from 1 in the texts.
+one behind worked_example.py, the derivation the one behind equations.py. Indices count from 1 in the texts.
 """
 # ruff: noqa: E741 (l is what both documents call a layer)
 
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import nn
-from demos import derivation, gradient_descent, worked_example
-from demos.derivation import HERE, RHO, Nodes, Recorded
+from demos import equations, gradient_descent, worked_example
+from demos.equations import HERE, RHO, Nodes, Recorded
 from demos.gradient_descent import slope
 from demos.matrices import ShapeError, add, column, ones, product, scaled, subtract, times, transpose
 from engine import Value, derivative, jvp, topological_order
@@ -150,9 +150,9 @@ def rows_of_the_example() -> list[Row]:
     ]
 
 
-def _regression() -> tuple[Nodes, Recorded, derivation.Pass]:
-    model, (X, T) = derivation.network(), derivation.data()
-    return Nodes(model, X, T), Recorded(model, X, T), derivation.forward(model, X)
+def _regression() -> tuple[Nodes, Recorded, equations.Pass]:
+    model, (X, T) = equations.network(), equations.data()
+    return Nodes(model, X, T), Recorded(model, X, T), equations.forward(model, X)
 
 
 def rows_of_the_forward_pass() -> list[Row]:
@@ -204,8 +204,8 @@ def rows_of_the_error() -> list[Row]:
     w1_last = after_step("new w_44[1]", f"hidden[{last}].w[{d}]", lambda: by.W1[d][last] - RHO[0] * by.dE_dw1(d, last))
     w2 = after_step("new w_23[2]", f"output[{k}].w[{i}]", lambda: by.W2[i][k] - RHO[1] * by.dE_dw2(i, k))
     b1 = after_step("new b_2[1]", f"hidden[{i}].b", lambda: by.b1[i] - RHO[0] * by.dE_db1(i))
-    later = Truth("w_42, 3 steps", lambda: _after(3, derivation.closed_form_update, f"hidden[{i}].w[{d}]"),
-                  lambda: _after(3, derivation.engine_update, f"hidden[{i}].w[{d}]"))
+    later = Truth("w_42, 3 steps", lambda: _after(3, equations.closed_form_update, f"hidden[{i}].w[{d}]"),
+                  lambda: _after(3, equations.engine_update, f"hidden[{i}].w[{d}]"))
     return [
         Row("(11)", "½ Σ_m Σ_k (y - t)²", "1/M 1/K ½ Σ_m Σ_k: its derivatives are (27), (28)", E,
             lambda: sum(by.E_m(m) for m in range(by.M))),
@@ -315,7 +315,7 @@ def rows_of_the_gradients() -> list[Row]:
 
 def _after(steps: int, update: Callable[..., dict[str, float]], path: str) -> float:
     """One parameter after several steps, each with slopes of its own."""
-    model, (X, T) = derivation.network(), derivation.data()
+    model, (X, T) = equations.network(), equations.data()
     parameters = model.named_parameters()
     for _ in range(steps):
         for name, number in update(model, X, T, RHO).items():

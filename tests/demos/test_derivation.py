@@ -1,4 +1,4 @@
-"""The laws of demos/derivation.py and demos/contradictions.py: by hand = in matrices = engine = NumPy; the referee."""
+"""The laws of equations.py, derivation.py and contradictions.py: by hand, in matrices, engine, NumPy; the referee."""
 # ruff: noqa: E741 (l is what both documents call a layer)
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import nn
-from demos import contradictions, derivation
+from demos import contradictions, derivation, equations
 from demos.contradictions import FAILURES, Row, Truth
-from demos.derivation import RHO, D, Equation, K, M, N, Nodes, Recorded, closed_form_gradients, closed_form_update
+from demos.equations import RHO, D, Equation, K, M, N, Nodes, Recorded, closed_form_gradients, closed_form_update
 from demos.matrices import ShapeError
 from engine.text.names import number_text
 from nn.networks import ACTIVATIONS
@@ -25,7 +25,7 @@ from tests.pictures.reading import Drawn, groups
 Array: TypeAlias = np.ndarray[Any, Any]
 Numbers: TypeAlias = dict[str, float]
 
-X, T = derivation.data()
+X, T = equations.data()
 G: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {  # g and g' in NumPy, by hand
     "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
@@ -100,14 +100,14 @@ def test_no_two_sizes_and_no_two_numbers_are_alike() -> None:
 
 
 def test_step_1_draws_the_biases_too() -> None:
-    parameters = derivation.network().named_parameters()
+    parameters = equations.network().named_parameters()
     numbers = [parameter.data for parameter in parameters.values()]
     assert len(numbers) == (D + 1) * N + (N + 1) * K == len(set(numbers)) and 0.0 not in numbers
     assert sum(path.endswith(".b") for path in parameters) == N + K
 
 
 def test_a_gradient_that_is_off_is_seen() -> None:
-    model = derivation.network()
+    model = equations.network()
     numbers = closed_form_gradients(model, X, T)
     for path in numbers:
         with pytest.raises(AssertionError):
@@ -115,7 +115,7 @@ def test_a_gradient_that_is_off_is_seen() -> None:
     with pytest.raises(AssertionError):
         assert_same({}, numbers)
     with pytest.raises(AssertionError):
-        assert_same(numbers, closed_form_gradients(derivation.network(seed=6), X, T))
+        assert_same(numbers, closed_form_gradients(equations.network(seed=6), X, T))
 
 
 # -- forward: (1) to (10)
@@ -123,8 +123,8 @@ def test_a_gradient_that_is_off_is_seen() -> None:
 
 @each_g
 def test_the_forward_pass_per_node_and_in_matrices(g: str) -> None:
-    model = derivation.network(g)
-    truth, by, (Z, A) = oracle(model, g), Nodes(model, X, T), derivation.forward(model, X)
+    model = equations.network(g)
+    truth, by, (Z, A) = oracle(model, g), Nodes(model, X, T), equations.forward(model, X)
     pairs = [(by.Z1, truth.Z[0]), (by.A1, truth.A[1]), (by.Y, truth.A[2]), (A[0], truth.A[0])]
     pairs += [(Z[1], truth.Z[0]), (A[1], truth.A[1]), (Z[2], truth.Z[1]), (A[2], truth.A[2])]
     for ours, numpy in pairs:
@@ -135,7 +135,7 @@ def test_the_forward_pass_per_node_and_in_matrices(g: str) -> None:
 @each_g
 def test_8_for_four_layers(g: str) -> None:
     model = nn.MLP(D, [6, N, 8, K], activation=g, seed=3)
-    truth, (Z, A) = oracle(model, g), derivation.forward(model, X)
+    truth, (Z, A) = oracle(model, g), equations.forward(model, X)
     assert sorted(Z) == [1, 2, 3, 4] and sorted(A) == [0, 1, 2, 3, 4]
     for l in A:
         np.testing.assert_allclose(np.array(A[l]), truth.A[l].T, rtol=1e-12, atol=1e-15)
@@ -147,17 +147,17 @@ def test_8_for_four_layers(g: str) -> None:
 
 @each_g
 def test_the_error(g: str) -> None:
-    model = derivation.network(g)
+    model = equations.network(g)
     recorded = nn.half_mean_squared_error([model(x) for x in X], T).data
     assert Nodes(model, X, T).E() == pytest.approx(recorded, rel=1e-12) == pytest.approx(oracle(model, g).E, rel=1e-12)
 
 
 @each_g
 @pytest.mark.parametrize(
-    "way", [lambda *given: Nodes(*given).gradients(), closed_form_gradients, derivation.engine_gradients]
+    "way", [lambda *given: Nodes(*given).gradients(), closed_form_gradients, equations.engine_gradients]
 )
 def test_every_gradient(way: Callable[..., Numbers], g: str) -> None:
-    model = derivation.network(g)
+    model = equations.network(g)
     assert_same(way(model, X, T), oracle(model, g).gradients)
 
 
@@ -166,22 +166,22 @@ def test_every_gradient_of_four_layers(g: str) -> None:
     model = nn.MLP(D, [6, N, 8, K], activation=g, seed=3)
     truth = oracle(model, g).gradients
     assert_same(closed_form_gradients(model, X, T), truth)
-    assert_same(derivation.engine_gradients(model, X, T), truth)
+    assert_same(equations.engine_gradients(model, X, T), truth)
 
 
 @pytest.mark.parametrize("g", sorted(set(derivation.SEVERAL) | {"step", "sign", "cos", "expm1", "asinh", "neg"}))
 def test_every_gradient_for_other_activations(g: str) -> None:
     assert g in ACTIVATIONS
-    model = derivation.network(g)
-    recorded = derivation.engine_gradients(model, X, T)
+    model = equations.network(g)
+    recorded = equations.engine_gradients(model, X, T)
     assert_same(Nodes(model, X, T).gradients(), recorded)
     assert_same(closed_form_gradients(model, X, T), recorded)
 
 
 @each_g
-@pytest.mark.parametrize("way", [closed_form_update, derivation.engine_update])
+@pytest.mark.parametrize("way", [closed_form_update, equations.engine_update])
 def test_the_four_updates(way: Callable[..., Numbers], g: str) -> None:
-    model = derivation.network(g)
+    model = equations.network(g)
     before = {path: w.data for path, w in model.named_parameters().items()}
     assert_same(way(model, X, T, RHO), stepped(model, oracle(model, g).gradients, rho))
     assert {path: w.data for path, w in model.named_parameters().items()} == before
@@ -191,11 +191,11 @@ def test_updates_with_a_rate_for_each_of_four_layers() -> None:
     model, rates = nn.MLP(D, [6, N, 8, K], activation="tanh", seed=3), (0.23, 0.17, 0.31, 0.07)
     truth = stepped(model, oracle(model, "tanh").gradients, lambda path: rates[int(path[len("layers[")])])
     assert_same(closed_form_update(model, X, T, rates), truth)
-    assert_same(derivation.engine_update(model, X, T, rates), truth)
+    assert_same(equations.engine_update(model, X, T, rates), truth)
 
 
 def test_data_of_another_shape_do_not_fit() -> None:
-    model = derivation.network()
+    model = equations.network()
     with pytest.raises(ShapeError):
         closed_form_gradients(model, [row[:-1] for row in X], T)
     with pytest.raises(ShapeError):
@@ -204,8 +204,8 @@ def test_data_of_another_shape_do_not_fit() -> None:
 
 # -- the equations one by one
 
-PLACES = [derivation.HERE, *Random(1).sample(list(product(range(M), range(D), range(N), range(K))), 12)]
-EQUATIONS = [row for here in PLACES for row in derivation.equations(derivation.network("sigmoid"), X, T, here)]
+PLACES = [equations.HERE, *Random(1).sample(list(product(range(M), range(D), range(N), range(K))), 12)]
+EQUATIONS = [row for here in PLACES for row in equations.equations(equations.network("sigmoid"), X, T, here)]
 
 
 @pytest.mark.parametrize("equation", EQUATIONS, ids=lambda equation: f"{equation.number} {equation.formula}")
@@ -216,14 +216,14 @@ def test_each_equation(equation: Equation) -> None:
 
 
 def test_every_number_of_the_document_is_there() -> None:
-    named = " ".join(equation.number for equation in derivation.equations(derivation.network(), X, T))
+    named = " ".join(equation.number for equation in equations.equations(equations.network(), X, T))
     plain = [f"({number})" for number in [*range(1, 20), *range(25, 29)]]
     assert not [number for number in [*plain, *"⑩⑪⑫⑬⑭⑮⑯"] if number not in named]
 
 
 def test_the_engine_records_the_inputs_on_the_edges() -> None:
-    recorded = Recorded(derivation.network(), X, T)
-    assert [[recorded.input(d, 2, m) for d in range(D)] for m in range(M)] == X
+    recorded = Recorded(equations.network(), X, T)
+    assert [[recorded.x(d, 2, m) for d in range(D)] for m in range(M)] == X
 
 
 # -- steps 1), 2), 3)
@@ -237,7 +237,7 @@ def test_descent_stops_once_the_error_is_small_enough() -> None:
 
 def test_descent_takes_the_closed_forms_steps() -> None:
     errors = derivation.descend(until=0.3).errors
-    model = derivation.network()
+    model = equations.network()
     parameters = model.named_parameters()
     for error in errors:
         assert Nodes(model, X, T).E() == pytest.approx(error, rel=1e-12)
@@ -317,9 +317,9 @@ def drawn(path: Path, kind: str, marks: set[str]) -> list[Drawn]:
 
 def test_the_network_diagram_has_d_n_and_k_circles(tmp_path: Path) -> None:
     circles = drawn(tmp_path / "network.svg", "node", {"input", "neuron"})
-    model, m = derivation.network(), derivation.HERE[0]
+    model, m = equations.network(), equations.HERE[0]
     W1, W2 = (np.array([[w.data for w in neuron.w] for neuron in layer]) for layer in model.layers)
-    b1, b2 = (np.array(derivation.biases(layer)) for layer in model.layers)
+    b1, b2 = (np.array(equations.biases(layer)) for layer in model.layers)
     a = np.tanh(W1 @ X[m] + b1)
     layers = {"x": X[m], "hidden": a, "output": W2 @ a + b2}
     assert {name: len(numbers) for name, numbers in layers.items()} == {"x": D, "hidden": N, "output": K}
@@ -335,7 +335,7 @@ def test_the_network_diagram_has_d_n_and_k_circles(tmp_path: Path) -> None:
 
 def test_the_network_diagram_has_a_line_for_each_weight_with_its_gradient(tmp_path: Path) -> None:
     lines = drawn(tmp_path / "network.svg", "edge", {"weight"})
-    m, by = derivation.HERE[0], Nodes(derivation.network(), X, T)
+    m, by = equations.HERE[0], Nodes(equations.network(), X, T)
     slopes = {f"hidden[{i}].w[{d}]": by.dE_m_dw1(m, d, i) for d in range(D) for i in range(N)}
     slopes |= {f"output[{k}].w[{i}]": by.dE_m_dw2(m, i, k) for i in range(N) for k in range(K)}
     tooltips = [line.tooltip.splitlines() for line in lines]
