@@ -53,9 +53,11 @@ def class_of(ys: Sequence[float]) -> int:
     return int(ys[0] > 0) if len(ys) == 1 else max(range(len(ys)), key=lambda k: ys[k])
 
 
-def train_moons(steps: int = 100, report: Callable[[str], None] = print) -> tuple[nn.MLP, list[float]]:
+def train_moons(
+    steps: int = 100, samples: int = 100, report: Callable[[str], None] = print
+) -> tuple[nn.MLP, list[float]]:
     """The mean hinge loss plus 1e-4 Σ w², with a learning rate that falls from 1 to 0.1; the errors, a step each."""
-    points, targets = moons()
+    points, targets = moons(samples)
     model = nn.MLP(2, [16, 16, 1], activation="relu", seed=1)
     errors = []
     for step in range(steps):
@@ -78,13 +80,17 @@ def train_arms(epochs: int = 200) -> tuple[nn.MLP, nn.History]:
     return model, nn.fit(model, points, targets, epochs=epochs, optimizer=optimizer, loss=nn.softmax_cross_entropy)
 
 
-def plot_regions(model: nn.Module, points: list[Point], targets: list[list[float]], path: Path) -> None:
-    """The points, over the regions of the plane that the model gives to each class."""
+def plot_regions(
+    model: nn.Module, points: list[Point], targets: list[list[float]], path: Path, across: int = 60
+) -> None:
+    """The points, over the regions of the plane that the model gives to each class, by so many points across."""
     figure, axes = new_figure(5, 4.4)
     colours = [VERMILLION, BLUE, GREEN]
     (left, right), (low, high) = ((min(axis) - 0.4, max(axis) + 0.4) for axis in zip(*points, strict=True))
-    xs = [left + (right - left) * i / 59 for i in range(60)]
-    ys = [low + (high - low) * i / 59 for i in range(60)]
+    xs, ys = (
+        [start + (stop - start) * i / (across - 1) for i in range(across)]
+        for start, stop in ((left, right), (low, high))
+    )
     regions = [[class_of(row) for row in model.predict([[x, y] for x in xs])] for y in ys]
     axes.contourf(xs, ys, regions, levels=[-0.5, 0.5, 1.5, 2.5], colors=colours, alpha=0.25)
     for k, (colour, marker) in enumerate(zip(colours, "osD", strict=True)):

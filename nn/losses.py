@@ -43,7 +43,7 @@ def half_mean_squared_error(Y: Sequence[Sequence[Value]], T: Sequence[Targets]) 
 
 
 def half_mean_over_outputs(ys: Sequence[Value], ts: Targets) -> Value:
-    """(15) over K, the default of fit(): its mean over the samples is half_mean_squared_error."""
+    """(15) over K, the default of fit(): its mean over the samples is half_mean_squared_error. Raises as (15) does."""
     return half_squared_error(ys, ts) * (1 / len(ys))
 
 

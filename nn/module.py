@@ -52,7 +52,7 @@ class Module:
         return found
 
     def parameters(self) -> list[Value]:
-        """Every parameter once, in the order of the attributes."""
+        """Every parameter once, P Values in the order of the attributes."""
         return list(self.named_parameters().values())
 
     def zero_grad(self) -> None:
@@ -61,7 +61,10 @@ class Module:
             parameter.grad = None
 
     def __call__(self, x: Sequence[Operand]) -> list[Value]:
-        """The outputs, K Values, for one sample x, a row of D numbers or Values."""
+        """The outputs, K Values, for one sample x, a row of D numbers or Values.
+
+        nn's own models raise ValueError for a row of another length, and DomainError where an output isn't finite.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} needs a method __call__(self, x) that returns a list of Values"
         )
@@ -114,9 +117,14 @@ def check_size(name: str, size: object, least: int = 1) -> None:
         raise ValueError(f"{name} is a whole number from {least} up; given was {size!r}")
 
 
+def as_lists(given: Any) -> Any:
+    """A NumPy array as lists of numbers, or as a number; anything else as it is."""
+    return given.tolist() if hasattr(given, "tolist") else given
+
+
 def check_row(module: Module, x: Any, inputs: int) -> Sequence[Operand]:
     """One sample's row as a list; ValueError if it hasn't as many numbers as the module has inputs."""
-    row = x.tolist() if hasattr(x, "tolist") else x
+    row = as_lists(x)
     if not isinstance(row, (list, tuple)) or len(row) != inputs:
         given = f"{len(row)} of them" if isinstance(row, (list, tuple)) else f"{type(x).__name__}"
         where = f" at {module.path}" if module.path else ""

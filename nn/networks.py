@@ -22,6 +22,11 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"identity": lambda z: z} | {
 RECTIFIERS = ("relu", "leaky_relu", "silu", "gelu")  # they pass on half of what comes
 
 
+def random_numbers(seed: int | Random) -> Random:
+    """Those of a seed from the start, or those of a Random from where it is."""
+    return seed if isinstance(seed, Random) else Random(seed)
+
+
 class Neuron(Module):
     """One neuron, a = g(z), z = Σ(w·x, b): .w its weights in input order, .b its bias (None without).
 
@@ -34,7 +39,7 @@ class Neuron(Module):
         check_size("inputs", inputs)
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation {activation!r} is unknown; there are {', '.join(ACTIVATIONS)}")
-        random = seed if isinstance(seed, Random) else Random(seed)
+        random = random_numbers(seed)
         bound = math.sqrt((6 if activation in RECTIFIERS else 3) / inputs)
         self.w = [Value(random.uniform(-bound, bound)) for _ in range(inputs)]
         self.b = Value(random.uniform(-1, 1) / math.sqrt(inputs)) if bias else None
@@ -59,7 +64,9 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """A row of neurons over the same inputs; layer[i] is the i-th.
+    """A row of neurons over the same inputs, D numbers in and a number from each neuron; layer[i] is the i-th.
+
+    seed is Neuron's, for all of them in turn. Raises ValueError as Neuron does.
 
     >>> [y.label for y in Layer(3, 2)([0.7, -1.3, 0.4])]
     ['[0].a', '[1].a']
@@ -71,7 +78,7 @@ class Layer(Module):
         self, inputs: int, neurons: int, activation: str = "tanh", bias: bool = True, seed: int | Random = 0
     ) -> None:
         check_size("neurons", neurons)
-        random = seed if isinstance(seed, Random) else Random(seed)
+        random = random_numbers(seed)
         self.neurons = [Neuron(inputs, activation, bias, random) for _ in range(neurons)]
 
     def __call__(self, x: Sequence[Operand]) -> list[Value]:
@@ -96,6 +103,9 @@ class Layer(Module):
 class MLP(Module):
     """Layers one after another (equation (8) of the derivation), the last one linear: .layers.
 
+    D inputs, sizes[0] neurons in the first layer, …, K = sizes[-1] outputs. Raises ValueError for sizes that aren't a
+    list of whole numbers from 1 up, or an unknown activation.
+
     >>> model = MLP(2, [3, 1], seed=4)
     >>> [y] = model([0.5, -1.5])
     >>> len(model.parameters()), model.layers[1][0].b.label
@@ -105,7 +115,7 @@ class MLP(Module):
     def __init__(self, inputs: int, sizes: Sequence[int], activation: str = "relu", seed: int | Random = 0) -> None:
         if not isinstance(sizes, (list, tuple)) or not sizes:
             raise ValueError(f"sizes is the list of the layers' neurons, such as [16, 16, 1]; given was {sizes!r}")
-        random = seed if isinstance(seed, Random) else Random(seed)
+        random = random_numbers(seed)
         activations = [activation] * (len(sizes) - 1) + ["identity"]
         self.layers = [
             Layer(inputs, neurons, activation, seed=random)
@@ -113,10 +123,10 @@ class MLP(Module):
         ]
 
     def __call__(self, x: Sequence[Operand]) -> list[Value]:
-        outputs: Any = x
-        for layer in self.layers:
+        outputs = self.layers[0](x)
+        for layer in self.layers[1:]:
             outputs = layer(outputs)
-        return outputs  # type: ignore[no-any-return]
+        return outputs
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -132,9 +142,16 @@ class RegressionMLP(Module):
     """The 2-layer regression network of the derivation, equations (1) to (10): Y = W2ᵀ g(W1ᵀ X + B1) + B2.
 
     D inputs, n hidden neurons with activation g, K linear outputs: .hidden and .output are its two layers.
+    Raises ValueError for a size below 1 or an unknown activation.
 
-    >>> RegressionMLP(inputs=3, hidden=2)
-    RegressionMLP(inputs=3, hidden=2, outputs=1, activation='tanh')
+    >>> model = RegressionMLP(inputs=2, hidden=1, seed=7)
+    >>> model
+    RegressionMLP(inputs=2, hidden=1, outputs=1, activation='tanh')
+    >>> [parameter.label for parameter in model.parameters()]
+    ['hidden[0].w[0]', 'hidden[0].w[1]', 'hidden[0].b', 'output[0].w[0]', 'output[0].b']
+    >>> [y] = model([0.5, -1.5])
+    >>> y.label, round(y.data, 6)
+    ('output[0].a', -1.197016)
     """
 
     def __init__(
@@ -142,7 +159,7 @@ class RegressionMLP(Module):
     ) -> None:
         check_size("hidden", hidden)
         check_size("outputs", outputs)
-        random = seed if isinstance(seed, Random) else Random(seed)
+        random = random_numbers(seed)
         self.hidden = Layer(inputs, hidden, activation, seed=random)
         self.output = Layer(hidden, outputs, "identity", seed=random)
 

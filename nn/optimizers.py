@@ -135,6 +135,11 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015, algorithm 1, with their β1 = 0.9, β2 = 0.999, ε = 1e-8); weight_decay as in SGD.
 
     Raises ValueError for numbers out of range.
+
+    >>> w = Value(1.5)
+    >>> adam = Adam([w], learning_rate=0.1)
+    >>> (w * w).backward(); adam.step(); round(w.data, 6)  # the first step is the rate, whatever the gradient
+    1.4
     """
 
     start = (0.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""A training run: the data, where it is, and the last weights for which all was finite; an epoch is advance()."""
+"""A training run: the data, the epoch it has come to, and the last good weights; advance() is the next epoch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Table: TypeAlias = list[list[float]]
 
 
 class Run:
-    """A training run: the data, where it is, and the last weights for which E over all samples was finite.
+    """A training run. Good weights are those for which E over all samples was finite; an error goes back to the last.
 
-    Here every sample's graph is built anew in each epoch; taped.py does the same with a tape.
+    In each epoch it builds the graph of every sample anew; taped.py has the same run on a tape.
     """
 
     def __init__(
@@ -40,20 +40,22 @@ class Run:
         self.keep()
 
     def keep(self) -> None:
+        """Takes the present weights, and the optimizer's memory, for good ones."""
         self.good = [parameter.data for parameter in self.parameters]
         self.good_state = dict(self.optimizer.state)
 
     def restore(self) -> None:
+        """Puts the last good weights back, and the optimizer's memory."""
         for parameter, data in zip(self.parameters, self.good, strict=True):
             parameter.data = data
         self.optimizer.state = self.good_state
 
     def begin(self, epochs: int) -> float:
-        """E at the start."""
+        """E before the first epoch."""
         return self._measured(gradients=epochs > 0)
 
     def advance(self, most: int, until: float | None) -> list[float]:
-        """Some epochs more, at least one, and E after each; here always one."""
+        """Trains for one epoch, or on a tape for up to `most` of them, until E <= until; returns E after each."""
         if self.batch_size is None:
             self.step()
         else:
@@ -66,19 +68,20 @@ class Run:
         return [self._measured(gradients=most > 1)]
 
     def finish(self) -> None:
-        """What is left to do when all epochs are done."""
+        """Called after the last epoch: takes the gradients away, and checks the numbers."""
         self.zero_grad()
         self.check()
 
     def check(self) -> None:
-        """Raises Parted if these aren't the model's own numbers; here they are."""
+        """Raises Parted unless the model gives the numbers that it is trained by. Here it gave them itself."""
 
     def zero_grad(self) -> None:
+        """The gradients of all parameters, the model's and the optimizer's, back to None."""
         for parameter in self.parameters:
             parameter.grad = None
 
     def shuffled(self, epochs: int) -> list[list[int]]:
-        """The order of the samples in each of the next epochs."""
+        """For each of the next epochs, the order in which it takes the samples; drawn once, kept until it is used."""
         while len(self.orders) < epochs:
             order = list(self.samples)
             self.random.shuffle(order)
@@ -110,6 +113,7 @@ class Run:
             raise ValueError(f"{self.place}: {mismatch}") from None
 
     def step(self) -> None:
+        """One step of the optimizer. Raises DomainError, and moves nothing, where a weight wouldn't stay finite."""
         self.place = "the step"
         self.optimizer.step()
 

@@ -52,6 +52,12 @@ def load(path: str | os.PathLike[str], into: Module | None = None) -> Module:
     """The model that model.save(path) wrote; a Module of one's own class is given as `into`, to be filled.
 
     Raises OSError for a file that can't be read, ValueError for one that isn't whole or doesn't fit, naming the file.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     MLP(2, [3, 1]).save(f"{folder}/model.json")
+    ...     load(f"{folder}/model.json")
+    MLP(inputs=2, sizes=[3, 1], activation='relu')
     """
     try:
         return from_dict(read_json(Path(path).read_text(encoding="utf-8")), into)

@@ -7,6 +7,7 @@ import json
 import math
 import pickle
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -128,6 +129,11 @@ def test_a_neurons_nodes_are_labelled_too() -> None:
     assert {f"hidden[{i}].{node}" for i in range(n) for node in "za"} <= labels.keys()
 
 
+def test_the_nodes_of_a_neuron_that_is_all_of_the_model_have_no_labels() -> None:
+    [a] = nn.Neuron(D)([0.3, -0.7, 1.1])
+    assert [node.label for node in topological_order(a) if node.rule] == [None] * (D + 2)
+
+
 @pytest.mark.parametrize("size", [1, 3])
 def test_a_model_has_the_shape_that_was_asked_for(size: int) -> None:
     for model, count, outputs in (
@@ -145,6 +151,17 @@ def test_a_model_has_the_shape_that_was_asked_for(size: int) -> None:
         assert model.predict([[0.3, -0.7, 1.1]] * 2) == [[y.data for y in ys]] * 2
 
 
+@pytest.mark.parametrize("model", [nn.MLP(D, [n, 5, K], "tanh"), nn.RegressionMLP(D, n, K)], ids=repr)
+def test_all_layers_but_the_last_have_the_activation(model: Any) -> None:
+    x: Any = [0.3, -0.7, 1.1]
+    ops = []
+    for layer in model.layers:
+        x = layer(x)
+        ops.append({a.op for a in x})
+    assert ops == [{"tanh"}] * (len(model.layers) - 1) + [{"total"}]
+    assert [y.data for y in x] == [y.data for y in model([0.3, -0.7, 1.1])]
+
+
 @pytest.mark.parametrize("row", [[0.3, -0.7, 1.1], (0.3, -0.7, 1.1), np.array([0.3, -0.7, 1.1])])
 def test_a_row_may_be_a_list_a_tuple_or_an_array(row: Any) -> None:
     assert [y.data for y in regression()(row)] == [y.data for y in regression()([0.3, -0.7, 1.1])]
@@ -158,10 +175,21 @@ def test_a_row_of_values_lets_the_gradient_reach_the_inputs() -> None:
     assert all(x.grad for x in xs)
 
 
+def draws(model: Any) -> list[float]:
+    """What was drawn for each parameter, as a share of its bound: no two of one seed are alike."""
+    found = []
+    for layer in model.layers:
+        for neuron in layer:
+            size = len(neuron.w)
+            spread = math.sqrt((6 if is_a_rectifier(neuron.activation) else 3) / size)
+            found += [round(w.data / spread, 9) for w in neuron.w] + [round(neuron.b.data * math.sqrt(size), 9)]
+    return found
+
+
 def test_seeds_decide_all_the_weights() -> None:
     for make in (lambda seed: regression(seed=seed), lambda seed: nn.MLP(D, [n, K], seed=seed)):
         assert weights(make(3)) == weights(make(3)) != weights(make(4))
-        assert len(set(weights(make(3)))) == len(weights(make(3)))
+        assert len(set(draws(make(3)))) == len(weights(make(3)))
     assert weights(nn.Neuron(2, seed=0)) == weights(nn.Neuron(2, seed=Random(0)))
     assert weights(nn.Neuron(1, seed=0))[0] == math.sqrt(3) * (2 * 0.8444218515250481 - 1), "the same on any machine"
 
@@ -784,6 +812,7 @@ BAD: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("hinge, target 0", lambda: nn.hinge(values([0.3]), 0), ["hinge", "1 or -1", "0"]),
     ("hinge, a half", lambda: nn.hinge(values([0.3]), [0.5]), ["hinge", "1 or -1", "0.5"]),
     ("hinge, two outputs", lambda: nn.hinge(values([0.3, 0.4]), 1), ["hinge", "one output", "2"]),
+    ("hinge, two targets", lambda: nn.hinge(values([0.3]), [1, -1]), ["hinge", "[1, -1]"]),
     ("not one-hot", lambda: one_hot_loss(values([0.3, 0.4]), [1, 1]), ["one-hot", "[1, 1]"]),
     ("all cold", lambda: one_hot_loss(values([0.3, 0.4]), [0, 0]), ["one-hot", "[0, 0]"]),
     ("below 0", lambda: one_hot_loss(values([0.3, 0.4]), [1.5, -0.5]), ["one-hot", "-0.5"]),
@@ -1103,6 +1132,26 @@ def test_divergence_names_the_epoch_the_sample_and_the_operation() -> None:
             progress=False,
         )
     assert (model.slope.data, model.offset.data) == (1.0, 0.5)
+
+
+@each_backend
+def test_a_step_that_overflows_is_divergence_at_the_step(backend: str) -> None:
+    model = Line()
+    with pytest.raises(DomainError, match=r"^training diverged in epoch 1, at the step: SGD would step from .* slope "):
+        nn.fit(model, [[1e9]], [1e10], optimizer=nn.SGD(model, 1e300), backend=backend, progress=False)
+    assert weights(model) == weights(Line())
+
+
+def test_a_mean_over_the_samples_that_overflows_is_divergence() -> None:
+    """Each sample's error is finite, and eleven times an eleventh is rounded up; no gradient is anything but 0."""
+    model, largest = Line(), sys.float_info.max
+    assert sum([largest * (1 / 11)] * 11) == math.inf
+
+    def loss(ys: list[Value], ts: Any) -> Value:
+        return total([ys[0] * 0.0, ts[0]])
+
+    with pytest.raises(DomainError, match=r"^training diverged in epoch 1, at sample 10: "):
+        nn.fit(model, [[0.3]] * 11, [largest] * 11, loss=loss, backend="eager", progress=False)
 
 
 class Back(nn.SGD):
