@@ -73,6 +73,24 @@ def test_a_choice_that_changes_no_number_keeps_its_tape(
     assert "without a tape" not in capfd.readouterr().err
 
 
+class Content(Line):
+    """Climbs, and is content where its slope has passed 1: there it is flat."""
+
+    def __call__(self, x: Any) -> list[Value]:
+        return [self.slope * x[0] if self.slope.data < 1 else self.slope * 0.0 + 0.3]
+
+
+def test_a_tape_that_diverges_where_the_model_doesnt_is_found_out(capfd: pytest.CaptureFixture[str]) -> None:
+    """The tape climbs on, until a step would leave the floats."""
+    found = []
+    for backend in ("eager", "auto"):
+        model = Content()
+        found.append(nn.fit(model, [[0.5], [0.9]], [0.0, 0.0], epochs=60, optimizer=nn.SGD(model, 1e307),
+                            loss=lambda ys, ts: ts[0] - ys[0], backend=backend, progress=False).errors)  # fmt: skip
+    assert found[0] == found[1] and found[0][-1] == -0.3
+    assert "so training goes on without a tape" in capfd.readouterr().err
+
+
 # -- an optimizer with rules of its own
 
 
