@@ -777,7 +777,7 @@ one_hot_loss = nn.softmax_cross_entropy
 BAD: list[tuple[str, Callable[[], Any], list[str]]] = [
     ("too few inputs", lambda: regression()([0.1, 0.2]), ["Layer at hidden", "3", "2"]),
     ("too many inputs", lambda: nn.MLP(3, [2])([0.1] * 4), ["layers[0]", "3", "4"]),
-    ("too many inputs of a neuron", lambda: nn.Neuron(3)([0.1] * 4), ["Neuron", "3", "4"]),
+    ("too many inputs of a neuron", lambda: nn.Neuron(3)([0.1] * 4), ["Neuron takes", "3", "4"]),
     ("a number for a row", lambda: nn.Layer(1, 2)(0.5), ["Layer", "row of 1", "float"]),  # type: ignore[arg-type]
     ("a flat predict", lambda: regression().predict([0.1, 0.2, 0.3]), ["3", "float"]),
     ("activation", lambda: nn.Layer(3, 2, activation="tahn"), ["activation", "'tahn'", "tanh", "relu"]),
@@ -841,7 +841,8 @@ class Bare(Line):
 
 BAD_FOR_FIT: list[tuple[str, dict[str, Any], list[str]]] = [
     ("ragged X", {"X": [*X[:4], X[4][:2]]}, ["sample 4", "3", "2"]),
-    ("rows", {"T": T[:4]}, ["5", "4", "X", "T"]),
+    ("rows without targets", {"T": T[:4]}, ["X has 5", "T has 4"]),
+    ("targets without rows", {"X": X[:4]}, ["X has 4", "T has 5"]),
     ("targets", {"T": [[*t, 0.5] for t in T]}, ["sample 0", "2", "3"]),
     ("one ragged target", {"T": [*T[:3], T[3][:1], T[4]]}, ["sample 3", "2", "1"]),
     ("flat targets of two outputs", {"T": [t[0] for t in T]}, ["2", "1"]),
@@ -1012,6 +1013,14 @@ def test_what_is_no_model_at_all_is_refused_with_its_name(content: bytes, tmp_pa
     with pytest.raises(ValueError) as refusal:
         nn.load(path)
     one_sentence(refusal.value, str(path))
+
+
+def test_of_many_paths_that_dont_fit_five_are_listed(tmp_path: Path) -> None:
+    nn.RegressionMLP(2, 3).save(str(tmp_path / "model.json"))
+    with pytest.raises(ValueError) as refusal:
+        nn.load(tmp_path / "model.json", into=nn.RegressionMLP(2, 9))
+    assert len(re.findall(r"(hidden|output)\[", str(refusal.value))) == 5
+    one_sentence(refusal.value, "missing", "(24 in all)")
 
 
 def test_a_refused_file_leaves_the_model_to_fill_as_it_was(tmp_path: Path) -> None:
