@@ -91,9 +91,7 @@ globals().update(FUNCTIONS)
 
 
 def __dir__() -> list[str]:
-    return sorted(
-        {*__all__, *_LATER, "abs", "pow", "__all__", "__doc__", "__file__", "__name__", "__path__", "__version__"}
-    )
+    return sorted({*__all__, *_LATER, "abs", "pow", *(name for name in globals() if name.startswith("__"))})
 
 
 def __getattr__(name: str) -> object:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import math
+import pydoc
 import re
 import subprocess
 import sys
@@ -116,3 +118,24 @@ def test_import_pulls_in_the_standard_library_only_and_no_slow_part_of_it() -> N
     ).stdout.split()
     assert {name.split(".")[0] for name in modules} <= {"engine", *sys.stdlib_module_names}
     assert not {"ast", "typing", "dataclasses", "inspect", "re"} & set(modules)
+
+
+def test_all_that_there_is_can_be_discovered_and_nothing_else() -> None:
+    named = {"Stepper", "draw", "film", "explain", "compare", "debug", "gradcheck", "Tape", "trace", "__version__"}
+    shown = dir(engine)
+    assert named | {*engine.__all__} <= {*shown} and not any(name.startswith("_LATER") for name in shown)
+    assert not {"rules", "TYPE_CHECKING", "annotations", "steps"} & {*shown}
+    assert all(hasattr(engine, name) for name in shown)
+
+
+@pytest.mark.parametrize("name", ["Stepper", "draw", "explain", "gradcheck", "tanh"])
+def test_help_shows_it(name: str) -> None:
+    assert re.search(rf"\b{name}\(", pydoc.plain(pydoc.render_doc(engine)))
+
+
+def test_help_of_a_row_says_what_it_is() -> None:
+    assert (engine.gelu.__doc__ or "").startswith("gelu(x): Gaussian error linear unit")
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert engine.__version__ == importlib.metadata.version("stepgrad")

@@ -23,10 +23,11 @@ import pytest
 from hypothesis import given, settings
 
 import engine
+import nn
 from engine import DomainError, Value, derivative, exp, hessian, label, log, operation, replay, sqrt, topological_order
 from engine import total as total_of
 from engine.operations import FUNCTIONS
-from engine.rules import TABLE
+from engine.rules import TABLE, Rule
 from engine.text.names import display_names
 from tests.graphs import GRAPHS, Built, Recipe, each_graph, recipes
 
@@ -934,3 +935,66 @@ def test_a_negative_base_never_becomes_complex() -> None:
     for base, exponent in zip(bases, (0.5, Value(0.5), Value(0.5)), strict=True):
         with pytest.raises(DomainError, match=r"pow: x \*\* y is not defined at x = -1.5"):
             base**exponent
+
+
+# -- what strangers write
+
+
+@pytest.mark.parametrize("label", [5, 0.7, b"w", ["w"], Value(0.3)], ids=repr)
+def test_a_label_that_is_no_text_is_refused_when_it_is_given(label: Any) -> None:
+    x = Value(0.7, label="x")
+    with pytest.raises(TypeError, match=r"^a label is a str such as 'w', or None, not "):
+        x.label = label
+    with pytest.raises(TypeError, match=r"^a label is a str such as 'w', or None, not "):
+        Value(0.7, label=label)
+    assert x.label == "x"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in TABLE if hasattr(np, rule.name) and "(" in rule.typed], ids=repr)
+def test_a_function_of_numpy_says_which_of_ours_to_write(rule: Rule) -> None:
+    if isinstance(getattr(np, rule.name), np.ufunc) and rule.name != "greater":  # which in NumPy is the operator
+        with pytest.raises(TypeError, match=rf"write engine\.{re.escape(rule.typed)}$"):
+            getattr(np, rule.name)(*[Value(0.7)] * len(rule.operands))
+
+
+def test_numpys_own_names_are_known_and_arrays_and_other_functions_are_refused() -> None:
+    for call, words in [
+        (lambda x: np.arctan2(x, 0.3), r"write engine\.atan2\(x, y\)$"),
+        (lambda x: np.absolute(x), r"write engine\.abs\(x\)$"),
+        (lambda x: np.cbrt(x), r"numpy\.cbrt can't take a Value: write x\.data"),
+        (lambda x: np.array([x], dtype=object), r"engine\.exp\(x\) for numpy\.exp\(x\)"),
+        (lambda x: np.array([0.3, 0.7]) * x, "ndarray given .*: apply the operation to each element"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            call(Value(0.7))
+
+
+@pytest.mark.parametrize("sign", OPERATORS)
+def test_numpys_scalars_are_operands_on_either_side(sign: str) -> None:
+    x, function = Value(0.7), OPERATORS[sign]
+    for scalar in (np.float64(1.3), np.float32(1.25), np.int64(3)):
+        assert function(scalar, x).data == function(float(scalar), x).data
+        assert function(x, scalar).data == function(x, float(scalar)).data
+
+
+ROOTS: dict[str, Callable[[Any], object]] = {
+    "topological_order": topological_order,
+    "Stepper": engine.Stepper,
+    "ForwardStepper": engine.ForwardStepper,
+    "draw": engine.draw,
+    "film": engine.film,
+    "compare": lambda given: engine.compare(given, {}),
+    "explain": lambda given: engine.explain(given, Value(0.7)),
+}
+
+
+@pytest.mark.parametrize("function", ROOTS)
+def test_what_is_no_root_is_refused_by_the_name_that_was_called(function: str) -> None:
+    model = nn.MLP(2, [2, 1])
+    for wrong, words in [
+        (model([0.3, 0.7]), r"was given a list: pick one of its Values, or write \[y\] = model\(x\) where"),
+        (model, r"was given a MLP: call the model first, \[y\] = model\(x\)$"),
+        (0.7, "was given a float: compute it from Values$"),
+    ]:
+        with pytest.raises(TypeError, match=rf"^{function} takes the Value at the end of a graph.*{words}"):
+            ROOTS[function](wrong)

@@ -538,3 +538,16 @@ def test_an_explained_derivative_is_explained_again() -> None:
     first = derivative(log(x) * x, x)
     check_adds_up(explain(first, x), gradients(first)[x])
     assert re.search(rf"= {SHOWN_NUMBER}$", repr(explain(first, x)))
+
+
+@each_graph
+def test_a_name_stands_for_its_node(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    for node, name in display_names(topological_order(E)).items():
+        if node.partials or node.rule is None:
+            assert repr(explain(E, name)) == repr(explain(E, node))
+
+
+def test_an_unknown_name_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"^no node is named 'q'; there are x, E$"):
+        explain(Value(0.7, "x") * 1.3, "q")

@@ -297,3 +297,12 @@ def test_a_step_costs_as_much_in_a_long_chain_as_in_a_short_one() -> None:
         return min(times)
 
     assert cost(30_000) < 8 * cost(300)  # a walk of the graph for each step would cost a hundred times as much
+
+
+@each_graph
+def test_a_stepper_is_a_sequence_of_its_steps(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    stepper = Stepper(E)
+    assert [repr(step) for step in stepper] == [repr(step) for step in stepper.steps]
+    assert repr(stepper[0]) == repr(stepper.steps[0]) and repr(stepper[-1]) == repr(stepper.steps[-1])
+    assert list(map(repr, stepper[1:3])) == list(map(repr, stepper.steps[1:3])) and stepper.position == 0
