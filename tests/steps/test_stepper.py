@@ -192,6 +192,17 @@ def test_next_and_previous_stop_at_the_borders_of_a_node(move: str) -> None:
         assert place in (0, 1, len(nodes)) or nodes[place] is not nodes[place - 1]
 
 
+@each_graph
+def test_a_move_by_a_count_is_as_many_moves(make: Callable[[], Built]) -> None:
+    E, _ = make()
+    for move in ("step", "next", "back", "previous"):
+        one, many = (Stepper(E) if move in ("step", "next") else Stepper(E).run() for _ in range(2))
+        for count in (1, 2, 3):
+            for _ in range(count):
+                getattr(one, move)()
+            assert getattr(many, move)(count).position == one.position
+
+
 def test_an_infinite_local_derivative_raises_and_touches_nothing() -> None:
     w = Value(0.0, "w")
     w.grad = 0.25
@@ -199,6 +210,18 @@ def test_an_infinite_local_derivative_raises_and_touches_nothing() -> None:
     with pytest.raises(DomainError, match=r"sqrt: dz/dx = 1 / \(2 \* z\) is infinite at x = 0.0 \(w\)"):
         Stepper(E)
     assert w.grad == 0.25 and E.grad is None
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_contributions_that_add_up_beyond_the_doubles_raise_as_in_backward_and_touch_nothing(inside: bool) -> None:
+    x = Value(1e-300, "x")
+    x.grad = 0.25
+    h = x * 1.5 if inside else x
+    E = h * 1.7e308 + h * 1.6e308
+    for attempt in (E.backward, lambda: Stepper(E)):
+        with pytest.raises(DomainError, match=r"1\.8e308"):
+            attempt()
+        assert x.grad == 0.25
 
 
 @pytest.mark.parametrize("position", ["3", 1.5, None, True])
