@@ -446,14 +446,14 @@ def test_more_than_2000_boxes_are_refused_unless_forced() -> None:
     assert len(draw(chain(2000), force=True).picture.boxes) == 2001
 
 
-def test_a_million_nodes_are_refused_at_once() -> None:
-    E = chain(1_000_000)
+def test_too_large_a_graph_is_refused_without_a_walk() -> None:
+    E = chain(200_000)
     start = time.process_time()
     with pytest.raises(ValueError, match="more than 2,000 nodes"):
         draw(E)
     refused = time.process_time()
-    assert len(topological_order(E)) == 1_000_001
-    assert 4 * (refused - start) < time.process_time() - refused  # without a walk of the graph
+    assert len(topological_order(E)) == 200_001
+    assert 4 * (refused - start) < time.process_time() - refused
 
 
 # -- blanks
