@@ -958,13 +958,14 @@ def test_a_function_of_numpy_says_which_of_ours_to_write(rule: Rule) -> None:
 
 
 def test_numpys_own_names_are_known_and_arrays_and_other_functions_are_refused() -> None:
-    for call, words in [
+    refusals: list[tuple[Callable[[Any], object], str]] = [
         (lambda x: np.arctan2(x, 0.3), r"write engine\.atan2\(x, y\)$"),
         (lambda x: np.absolute(x), r"write engine\.abs\(x\)$"),
         (lambda x: np.cbrt(x), r"numpy\.cbrt can't take a Value: write x\.data"),
         (lambda x: np.array([x], dtype=object), r"engine\.exp\(x\) for numpy\.exp\(x\)"),
         (lambda x: np.array([0.3, 0.7]) * x, "ndarray given .*: apply the operation to each element"),
-    ]:
+    ]
+    for call, words in refusals:
         with pytest.raises(TypeError, match=words):
             call(Value(0.7))
 

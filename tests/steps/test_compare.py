@@ -322,6 +322,8 @@ def test_else_compare_names_the_first_node_in_backward_order_that_is_off() -> No
     assert [node.label for node in report.off] == off  # all that are off, in backward order
     assert [line.split(".grad")[0].removeprefix("compare: ") for line in repr(report).splitlines()[:-1]] == off
     assert "no classic mistake has these numbers" in repr(report)
+    alone = compare(E, {**{name: final[node] or 0.0 for name, node in names.items()}, "p": 1.5})
+    assert alone.node is names["p"] and repr(alone).endswith(" and 1.5 was given")
 
 
 @pytest.mark.parametrize(
