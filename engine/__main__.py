@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from io import TextIOWrapper
 from itertools import islice
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -53,14 +54,14 @@ class Command(NamedTuple):
 
 
 def step(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
-    from engine import debug
+    from engine.prompt.debug import debug
 
     debug(E, commands=given.c)  # None prompts
     return 0
 
 
 def explain(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
-    from engine import explain
+    from engine.steps.explain import explain
 
     for name in given.wrt or ():
         if name not in names:
@@ -79,7 +80,7 @@ def check(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
 
 
 def draw(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
-    from engine import draw
+    from engine.pictures.draw import draw
 
     if not given.forward:
         E.backward()
@@ -87,7 +88,8 @@ def draw(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
 
 
 def film(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
-    from engine import Stepper, film
+    from engine.pictures.film import film
+    from engine.steps.stepper import Stepper
 
     return saved(lambda: film(Stepper(E, given.mistake)), given.o)
 
@@ -221,9 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gradcheck: 5 derivatives, all ok
     0
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal without ∂ shows \u2202
-            stream.reconfigure(errors="backslashreplace")
+    print_whatever_the_encoding()
     try:
         status = run(sys.argv[1:] if argv is None else argv)
         if sys.stdout:
@@ -241,6 +241,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         silence()
         return failed(f"the output can't be written: {error.strerror}")
+
+
+def print_whatever_the_encoding() -> None:
+    """Makes stdout and stderr print a character that their encoding doesn't have, such as ∂, as its escape: \\u2202."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # no notebook's stream, nor None, as where there is no console
+            stream.reconfigure(errors="backslashreplace")
 
 
 def failed(problem: object) -> int:

@@ -10,12 +10,12 @@ import math
 from engine.calculus import dependents, replay
 from engine.domain import operand_name
 from engine.order import topological_order
-from engine.text.names import display_names
+from engine.text.names import display_names, find_node, quotient
 from engine.value import Value, first_stale
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 TOLERANCE = 1e-6  # of the larger of the two numbers
 
@@ -75,14 +75,9 @@ def gradcheck(E: Value) -> GradCheck:
       edge E = wrong(x), dz/dx = 4.5, nudged 6.75: wrong
     """
     stale = first_stale(topological_order(E))
-    E = replay(E, {})
-    E.backward()
-    order = topological_order(E)
+    order = _with_gradients(E)
     names = display_names(order)
-    checks = []
-    for leaf in order:
-        if leaf.rule is None and leaf.grad is not None:
-            checks.append(Check(f"∂{names[E]}/∂{names[leaf]}", leaf.grad, value_of(E, order, leaf), leaf.data))
+    checks = [_check(order, names, leaf) for leaf in order if leaf.rule is None and leaf.grad is not None]
     for node in order:
         for slot, (input, partial) in enumerate(zip(node.inputs, node.partials, strict=True)):
             if type(input) is Value and partial is not None and math.isfinite(partial):
@@ -90,6 +85,34 @@ def gradcheck(E: Value) -> GradCheck:
                 name = f"edge {names[node]} = {node.rule.typed}, dz/d{operand_name(node.rule, slot)}"
                 checks.append(Check(name, partial, _operation_of(node, slot), input.data))
     return GradCheck(checks, stale)
+
+
+def check_node(E: Value, node: Value) -> Check:
+    """∂E/∂node, for one node in the graph of E, a leaf or not, beside a numeric derivative; no gradient is touched.
+
+    Raises ValueError for a node that isn't in the graph, DomainError as backward() does.
+
+    >>> x, w = Value(1.5, label="x"), Value(-0.5, label="w")
+    >>> s = x * w
+    >>> check_node(s.exp(), s)
+    ∂E/∂v1 = 0.4723665527, nudged 0.4723665527: ok
+    """
+    found = topological_order(E)
+    place = found.index(find_node(display_names(found), node))
+    order = _with_gradients(E)
+    return _check(order, display_names(order), order[place])
+
+
+def _with_gradients(E: Value) -> list[Value]:
+    """The nodes of a copy of the graph at its leaves' present data, after backward()."""
+    E = replay(E, {})
+    E.backward()
+    return topological_order(E)
+
+
+def _check(order: list[Value], names: Mapping[Value, str], node: Value) -> Check:
+    E = order[-1]
+    return Check(quotient(names[E], names[node]), node.grad or 0.0, value_of(E, order, node), node.data)
 
 
 def value_of(E: Value, order: list[Value], leaf: Value) -> Callable[[float], float]:

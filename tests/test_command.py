@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from pathlib import Path
 
@@ -109,15 +109,17 @@ def test_a_full_disk_is_a_sentence() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_control_c_ends_it_with_130() -> None:
-    slow = "+".join(f"a{i}*tanh(a{i})" for i in range(200))
+    """It comes where the command writes, and waits, as a pipe holds less than what explain prints here."""
+    many = "+".join(f"a{i}*tanh(x)" for i in range(140))
+    numbers = [f"a{i}=0.{i + 1}" for i in range(140)]
     with subprocess.Popen(
-        [*COMMAND, "check", slow, *[f"a{i}=0.{i + 1}" for i in range(200)]],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
-    ) as process:  # fmt: skip
-        time.sleep(1)
+        [*COMMAND, "explain", many, "x=2", *numbers], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout
+        assert process.stdout.read(1) == "∂".encode()[:1]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, b"", b"")
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"")
 
 
 # -- pictures
@@ -304,6 +306,16 @@ def test_what_is_wrong_is_one_sentence_and_status_2(
     status, out, err = said(capsys, *arguments)
     assert (status, out) == (2, "")
     assert err.startswith(f"stepgrad: {sentence}") and err.endswith("\n") and "Traceback" not in err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_whatever_the_encoding_it_prints(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # has no encoding to be set
+    assert main(["explain", "x*x", "x=2"]) == 0
+    stdout.seek(0)
+    assert ("∂E/∂x" if encoding == "utf-8" else "\\u2202E/\\u2202x") in stdout.read()
 
 
 def test_reading_needs_no_debugger() -> None:

@@ -2,7 +2,7 @@
 
 A small parser reads numbers, names, + - * / **, parentheses and the table's functions, with Python's precedence, and
 builds the graph as it goes; nothing is evaluated as Python. It doesn't recurse, so no text is too deep for it.
-What is wrong is shown with a caret under the place. Next: debugger.py, then __main__.py, which take what is read here.
+What is wrong is shown with a caret under the place. Next: __main__.py, which takes what is read here.
 """
 
 from __future__ import annotations

@@ -248,9 +248,9 @@ class Stepper(RecordedPass, Cursor):
         """What there is to say besides the numbers: notes of the last move, what went wrong, who waits, stale data."""
         names, start = self.names, self.record.start
         lines = [f"note: {note}" for note in self.notes]
-        held = [f"{names[node]} {number_text(grad)}" for node, grad in start.items() if grad is not None]
-        if held and self.position == 0:
-            lines.append(f"gradients from before, which contributions add to: {listed(held)}")
+        if self.position == 0:
+            held = [f"{names[node]} {number_text(grad)}" for node, grad in start.items() if grad is not None]
+            lines += [f"gradients from before, which contributions add to: {listed(held)}"] if held else []
         if self.way is not RIGHT:
             lines.append(f"mistake {self.way.name!r}: {self.way.says}")
             if self.survives:

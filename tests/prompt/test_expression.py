@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import math
 import operator
-import time
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from engine import Value, gradient, topological_order
 from engine.prompt.expression import DEPTH, LENGTH, NODES, ExpressionError, read_assignment, read_expression
 from engine.rules import TABLE, Rule
+from tests.prompt.support import lines_run
 
 NUMBERS = {"x": 1.4, "w": 0.7, "b": -1.3}
 WORKED = "s = w*x + b; z = tanh(s); (z - t)**2 / 2"
@@ -406,10 +406,11 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("text", "sentence"), LIMITS, ids=[text[:12] for text, _ in LIMITS])
-def test_hostile_texts_are_refused_quickly(text: str, sentence: str) -> None:
-    start = time.perf_counter()
-    said, shown, _ = failure(text)
-    assert time.perf_counter() - start < 1
+def test_hostile_texts_are_refused_in_time_that_grows_with_their_length(text: str, sentence: str) -> None:
+    failures: list[tuple[str, str, str]] = []
+    work = lines_run(lambda: failures.append(failure(text)))
+    ((said, shown, _),) = failures
+    assert work < 10_000 + 100 * len(text)  # of the length, not of its square
     assert said.startswith(sentence) and len(said) < 400 and len(shown) < 100
 
 
