@@ -80,9 +80,6 @@ def test_ieee_arithmetic_is_that_of_numpy(name: str, operands: tuple[float, ...]
         assert str(given) == str(expected) == str(float(getattr(np, peer)(*operands)))
 
 
-IMPORT_FROM_THE_ROOT = {"prompt", "__main__.py"}  # to be cut along their own rooms
-
-
 def imports_of_the_root(path: Path) -> list[int]:
     """The lines on which a room imports from the package's own root, inside functions too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -97,8 +94,7 @@ def imports_of_the_root(path: Path) -> list[int]:
 @pytest.mark.parametrize("path", sorted(ENGINE.rglob("*.py")), ids=lambda path: str(path.relative_to(ENGINE)))
 def test_no_room_imports_from_the_root(path: Path) -> None:
     """Through it the order of the rooms, which import-linter holds, would be kept vacuously."""
-    if path != ENGINE / "__init__.py" and path.relative_to(ENGINE).parts[0] not in IMPORT_FROM_THE_ROOT:
-        assert imports_of_the_root(path) == []
+    assert path == ENGINE / "__init__.py" or imports_of_the_root(path) == []
 
 
 def test_an_import_from_the_root_is_found_wherever_it_stands(tmp_path: Path) -> None:

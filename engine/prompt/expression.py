@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from engine.domain import DomainError
 from engine.order import topological_order
-from engine.rules import TABLE
+from engine.rules import RULES, TABLE
 from engine.value import Value
 
 TYPE_CHECKING = False
@@ -29,7 +29,6 @@ NODES = 1_000  # of a graph: more than anybody follows step by step
 NAME = 100  # characters of a name
 AROUND = 36  # columns shown on either side of a place
 
-RULES = {rule.name: rule for rule in TABLE}
 BINARY = {  # how tightly an operator binds, and its row; between * and ** comes the minus sign
     "+": (1, RULES["add"]),
     "-": (1, RULES["sub"]),

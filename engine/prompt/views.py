@@ -5,10 +5,11 @@ Each is a function of the stepper and changes nothing; stepper.py shows the step
 
 from __future__ import annotations
 
+from engine.steps.compare import rounds_to
 from engine.steps.step import Step
 from engine.steps.stepper import Stepper
 from engine.text.names import LISTED, grad_text, more, number_text, quotient
-from engine.text.symbols import formula_text
+from engine.text.symbols import TEXT
 from engine.value import Value
 
 AROUND = 4  # nodes before and after the one in hand
@@ -45,7 +46,7 @@ def row(stepper: Stepper, node: Value) -> tuple[str, str, str, str]:
 
 def computation(stepper: Stepper, node: Value) -> str:
     """What a node was computed as, such as `s = w * x`."""
-    return f"{stepper.names[node]} = {formula_text(node, stepper.names)}"
+    return f"{stepper.names[node]} = {TEXT.formula(node, stepper.names)}"
 
 
 def neighbours(stepper: Stepper, node: Value) -> str:
@@ -80,13 +81,9 @@ def question(stepper: Stepper, step: Step) -> str:
 
 
 def verdict(given: float, step: Step) -> str:
-    """Whether a predicted contribution is right, to about three digits, and what else it is."""
+    """Whether a predicted contribution is right, rounded to the digits that it was given with, and what else it is."""
     right = step.contribution
-
-    def same(other: float | None) -> bool:
-        return other is not None and abs(given - other) <= 0.005 * abs(other)
-
-    if same(right):
+    if rounds_to(right, given):
         return f"right: {number_text(right)}"
     known = {
         "it has the wrong sign": -right,
@@ -94,5 +91,5 @@ def verdict(given: float, step: Step) -> str:
         "that is the upstream gradient alone": step.upstream,
         "that is the gradient with this contribution added": step.after,
     }
-    also = next((f"; {says}" for says, other in known.items() if same(other)), "")
+    also = next((f"; {says}" for says, other in known.items() if rounds_to(other, given)), "")
     return f"off by {number_text(given - right)}: it is {number_text(right)}{also}"

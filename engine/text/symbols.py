@@ -231,11 +231,6 @@ class Printed(Notation):
 TEXT, PRINTED = Notation(), Printed()
 
 
-def formula_text(node: Value, names: Mapping[Value, str]) -> str:
-    """What the node was computed as, over the names of its operands; a leaf's number."""
-    return TEXT.formula(node, names)
-
-
 def equation(node: Value, names: Mapping[Value, str]) -> str:
     """m = w * x; of a leaf, its name alone."""
     return f"{names[node]} = {TEXT.formula(node, names)}" if node.rule else names[node]

@@ -19,7 +19,7 @@ from engine.pictures.draw import draw
 from engine.prompt.debug import Debugger
 from engine.steps.passes import MISTAKES, RIGHT
 from engine.text.names import number_text, shown
-from engine.text.symbols import formula_text
+from engine.text.symbols import TEXT
 from tests.graphs import Built, each_graph
 from tests.prompt.support import answer, answers, commands_of, gradients, lines_run, neuron, output
 
@@ -151,7 +151,7 @@ def test_where_is_a_table_around_the_node_in_hand_in_the_order_of_the_pass(
         made = [number_text(step.contribution) for step in stepper.steps[:position] if step.input is node]
         every = sum(step.input is node for step in stepper.steps)
         grad = "None" if node.grad is None else number_text(node.grad)
-        cells = [f"{names[node]} = {formula_text(node, names)}", f"{names[node]}.grad = {grad}"]
+        cells = [f"{names[node]} = {TEXT.formula(node, names)}", f"{names[node]}.grad = {grad}"]
         cells += [f"{len(made)} of {every} in", ", ".join(made[:5] + ["…"] * (len(made) > 5))]
         assert re.split(" {3,}", row[6:]) == [cell for cell in cells if cell]
     starts = [[gap.end() for gap in re.finditer(" {3,}", row[6:])] for row in rows]
@@ -290,13 +290,18 @@ def test_predict_says_right_or_by_how_much_off(line: str, judged: str | None) ->
         assert "step 4 of 8" in shown[2] and shown[2].splitlines()[-1] == judged
 
 
-@pytest.mark.parametrize("off", [0.0, 0.001, -0.001, 0.0049, -0.0049, 0.0051, -0.0051, 0.01, 0.049, -0.2])
-def test_a_prediction_is_right_to_about_three_digits(off: float) -> None:
-    right = Stepper(neuron()).steps[3].contribution
-    judged = answer(neuron(), "goto 3", f"predict {right * (1 + off)}").splitlines()[-1]
-    assert judged.startswith(
-        "right: 0.6329" if abs(off) < 0.005 else f"off by {number_text(right * off)}: it is 0.6329"
-    )
+@pytest.mark.parametrize("digits", [2, 3, 4, 5, 6, 17])
+def test_a_prediction_is_right_if_it_is_rounded_to_three_digits_or_more(digits: int) -> None:
+    right = Stepper(neuron()).steps[3].contribution  # 0.632943…
+    given = f"{right:.{digits}g}"
+    judged = answer(neuron(), "goto 3", f"predict {given}").splitlines()[-1]
+    off = number_text(float(given) - right)
+    assert judged.startswith("right: 0.6329" if digits > 2 else f"off by {off}: it is 0.6329")
+
+
+@pytest.mark.parametrize("given", ["0.634", "0.6328", "0.63292", "0.6329300001"])
+def test_a_prediction_that_is_not_the_rounded_number_is_off(given: str) -> None:
+    assert answer(neuron(), "goto 3", f"predict {given}").splitlines()[-1].startswith("off by ")
 
 
 def test_predict_asks_again_after_nonsense_and_shows_on_an_empty_line() -> None:
