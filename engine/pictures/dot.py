@@ -101,7 +101,7 @@ def _columns(columns: Sequence[Column]) -> Iterator[str]:
     broader = 0.0
     for number, (ids, distance) in enumerate(columns):
         broader = max(0.0, distance - APART - broader) if number else 0.0
-        foot = [_quoted(f"foot{number}")] * (broader > 0)
+        foot = [_quoted(f"foot{number}")] if broader > 0 else []
         if foot:
             width = 2 * (broader + CIRCLE / 2) / 72
             yield f'{foot[0]} [style=invis width={width:.2f} height=0.01 label=""]'
@@ -134,7 +134,7 @@ def _nodes(boxes: list[Box], ports: Ports, bare: bool) -> Iterator[str]:
 
 def _box_attributes(box: Box, into: list[Arrow], bare: bool) -> dict[str, str]:
     look, (width, height) = LOOKS[box.kind], size(box)
-    inches = [(points + 0.01) / 72 for points in (width, height)]  # not a hair less than the label
+    inches = [(points + 0.01) / 72 for points in (width, height)]  # more than the label, however it is rounded
     attributes = {"width": f"{inches[0]:.5f}", "height": f"{inches[1]:.5f}"}
     if look.shape == "circle":
         attributes["shape"] = "circle"
@@ -142,11 +142,11 @@ def _box_attributes(box: Box, into: list[Arrow], bare: bool) -> dict[str, str]:
         attributes["peripheries"] = "2"
     attributes["label"] = _table(box, into, bare)
     if not bare:
-        styles = ["filled", *["rounded"] * (look.shape == "rounded"), *["dashed"] * look.dashed]
+        styles = {"filled": True, "rounded": look.shape == "rounded", "dashed": look.dashed}
         thick, colour = border(box)
         attributes |= {
-            "style": _quoted(",".join(styles)), "fillcolor": _quoted(box.fill), "color": _quoted(colour),
-            "penwidth": f"{thick:g}",
+            "style": _quoted(",".join(style for style, on in styles.items() if on)),
+            "fillcolor": _quoted(box.fill), "color": _quoted(colour), "penwidth": f"{thick:g}",
         }  # fmt: skip
     return attributes
 
@@ -178,7 +178,8 @@ def _port_heights(into: list[Arrow], height: float) -> list[tuple[str, float]]:
     before, after = middle, len(into) - 1 - middle
     cells[:before] = [(port, height / 4 / before) for port, _ in cells[:before]]
     cells[middle + 1 :] = [(port, height / 4 / after) for port, _ in cells[middle + 1 :]]
-    return [("", height / 4)] * (not before) + cells + [("", height / 4)] * (not after)
+    room = ("", height / 4)
+    return [*([] if before else [room]), *cells, *([] if after else [room])]
 
 
 def _texts(box: Box, width: float) -> str:

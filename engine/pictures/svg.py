@@ -184,7 +184,8 @@ def _box(root: Element, box: Box, middle: Point, prefix: str) -> None:
 def _outline(group: Element, box: Box, middle: Point) -> None:
     (x, y), (width, height), (thick, colour) = middle, size(box), border(box)
     dashes = {"stroke_dasharray": "3 2"} if LOOKS[box.kind].dashed else {}
-    for kind, out, fill in [("rim", RIM, "none")] * ("root" in box.marks) + [("box", 0.0, box.fill)]:
+    rim = [("rim", RIM, "none")] if "root" in box.marks else []
+    for kind, out, fill in [*rim, ("box", 0.0, box.fill)]:
         style: dict[str, str | float] = {"fill": fill, "stroke": colour, "stroke_width": thick, **dashes}
         if LOOKS[box.kind].shape == "circle":
             _add(group, "circle", kind, cx=x, cy=y, r=width / 2 + out, **style)

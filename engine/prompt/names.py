@@ -181,7 +181,8 @@ class Names:
                     self.namespace[name] = self.nodes[name]
             elif self.namespace[name] is not old:
                 self.variables[name] = self.namespace[name]
-                hiding += [name] * (name in self.nodes)
+                if name in self.nodes:
+                    hiding.append(name)
         return hiding
 
     # -- completion

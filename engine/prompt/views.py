@@ -39,7 +39,7 @@ def row(stepper: Stepper, node: Value) -> tuple[str, str, str, str]:
     made = [place for place in writes if place < stepper.position]
     texts = [f"{number_text(held)} from before"] if (held := steps.start[node]) else []
     texts += [number_text(steps.contributions[place]) for place in made[:LISTED]]
-    texts += ["…"] * (len(made) > LISTED)
+    texts += ["…"] if len(made) > LISTED else []
     gradient = f"{stepper.names[node]}.grad = {grad_text(node.grad)}"
     return computation(stepper, node), gradient, f"{len(made)} of {len(writes)} in", ", ".join(texts)
 

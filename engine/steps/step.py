@@ -84,7 +84,7 @@ class Step:
         target, result = Piece(f"{names[self.input]}.grad {sign} "), number_piece(self.contribution)
         symbols, numbers = self._factors()
         change = [Piece(f"{grad_text(self.before, missing)} → "), number_piece(self.after)]
-        arrived = [Piece(f"{self.part} of {self.parts} contributions in", "note")] * (self.parts > 1)
+        arrived = [Piece(f"{self.part} of {self.parts} contributions in", "note")] if self.parts > 1 else []
         lost = went_wrong(way, self._walk.record, self._walk.right, self.number - 1, names)
         return Pieces([target], symbols, numbers, [result], change, arrived, [Piece(lost, "lost")] if lost else [])
 

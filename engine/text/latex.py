@@ -104,7 +104,7 @@ class Latex(Notation):
         operands = [self.number(each) if isinstance(each, float) else self.name(names[each]) for each in node.inputs]
         shown = operands[:SHOWN_OPERANDS]
         terms = [self.fenced(text, self.binding(text), PRODUCT, first=i == 0) for i, text in enumerate(shown)]
-        return " + ".join(terms + [r"\cdots"] * (len(operands) > len(shown)))
+        return " + ".join([*terms, r"\cdots"] if len(operands) > len(shown) else terms)
 
 
 LATEX = Latex()
