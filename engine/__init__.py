@@ -81,10 +81,17 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     def _binary(x: Value | float, y: Value | float, /) -> Value | float: ...
     def _many(xs: Iterable[Value | float], /) -> Value: ...
 
-    neg = sqrt = exp = expm1 = log = log1p = sin = cos = tan = asin = acos = atan = _unary
+    @overload
+    def clip(x: float, low: float, high: float, /) -> float: ...
+    @overload
+    def clip(x: Value, low: Value | float, high: Value | float, /) -> Value: ...
+    def clip(x: Value | float, low: Value | float, high: Value | float, /) -> Value | float: ...
+
+    neg = floor = sqrt = exp = exp2 = expm1 = log = log2 = log10 = log1p = _unary
+    sin = cos = tan = asin = acos = atan = _unary
     sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
-    sigmoid = softplus = relu = leaky_relu = silu = gelu = step = sign = _unary
-    add = sub = mul = div = atan2 = hypot = maximum = minimum = greater = unit = _binary
+    sigmoid = logsigmoid = softplus = relu = leaky_relu = elu = silu = gelu = step = sign = _unary
+    add = sub = mul = div = mod = logaddexp = atan2 = hypot = maximum = minimum = greater = unit = _binary
     total = logsumexp = share = _many
 
 globals().update(FUNCTIONS)

@@ -148,6 +148,7 @@ def float_functions(ieee: bool = False) -> dict[str, Any]:
     """Each name in formulas as a function of floats, in Python's arithmetic or IEEE 754's: not to change."""
     functions: dict[str, Any] = {"abs": abs}
     functions |= {rule.name: vars(math)[rule.name] for rule in TABLE if rule.name in vars(math)}
+    functions |= {"floor": _floor, "mod": _mod}
     if ieee:
         functions = {name: _unraising(function) for name, function in functions.items()}
     functions |= {"pi": math.pi, "sum": _sum, "softmax": _softmax, "first": _first, "rest": _rest, "divide": _divide}
@@ -157,6 +158,15 @@ def float_functions(ieee: bool = False) -> dict[str, Any]:
          functions)  # fmt: skip
     del functions["__builtins__"]  # which exec put there
     return functions
+
+
+def _floor(x: float) -> float:
+    # math's makes an int, and none of an infinity; from 2**52 on every double is whole
+    return x // 1.0 if abs(x) < 4503599627370496.0 else x
+
+
+def _mod(x: float, y: float) -> float:
+    return x % y
 
 
 def _sum(xs: list[float]) -> float:
@@ -198,7 +208,7 @@ def _unraising(function: Callable[..., float]) -> Callable[..., float]:
             return function(x, *others)
         except OverflowError:
             odd = function is math.sinh or (function is math.pow and others[0] % 2 == 1)
-        except ValueError:
+        except (ValueError, ZeroDivisionError):
             if function is not math.pow or x != 0:
                 return POLES.get((function, x), math.nan)
             odd = others[0] % 2 == 1

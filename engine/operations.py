@@ -194,7 +194,8 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
 for rule in TABLE:
     if len(rule.operands) == 1 and not rule.many:
         setattr(Value, rule.name, FUNCTIONS[rule.name])
-for name, method in {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow"}.items():
+OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "mod": "mod", "pow": "pow"}
+for name, method in OPERATORS.items():
     setattr(Value, f"__{method}__", FUNCTIONS[name])
     setattr(Value, f"__r{method}__", _reflected(FUNCTIONS[name]))
 for name in ("neg", "abs"):

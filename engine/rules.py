@@ -69,11 +69,16 @@ TABLE = [
          domain="x > 0; x = 0 and y >= 0; x < 0 and a whole y", shown=("y * x ** (y - 1)", "z * log(x)")),
     Rule("sqrt",  "sqrt(x)",        "sqrt(x)",                                  "1 / (2 * z)",      domain="x >= 0"),
     Rule("exp",   "exp(x)",         "exp(x)",                                   "z"),
+    Rule("exp2",  "exp2(x)",        "2 ** x",                                   "z * log(2)"),
     Rule("expm1", "expm1(x)",       "expm1(x)",                                 "exp(x)", also=("z + 1",),
          says="exp(x) - 1, which doesn't cancel near 0"),
     Rule("log",   "log(x)",         "log(x)",                                   "1 / x",            domain="x > 0"),
+    Rule("log2",  "log2(x)",        "log2(x)",                                  "1 / log(2) / x",   domain="x > 0"),
+    Rule("log10", "log10(x)",       "log10(x)",                                 "1 / log(10) / x",  domain="x > 0"),
     Rule("log1p", "log1p(x)",       "log1p(x)",                                 "1 / (1 + x)",      domain="x > -1",
          says="log(1 + x), which is exact near 0"),
+    Rule("logaddexp", "logaddexp(x, y)", "maximum(x, y) + log1p(exp(-abs(x - y)))", "sigmoid(x - y)", "sigmoid(y - x)",
+         says="log(exp(x) + exp(y)), shifted by the larger"),
     Rule("logsumexp", "logsumexp(xs)", "max(xs) + log(sum(exp(x - m) for m in [max(xs)] for x in xs))", "softmax(xs)",
          says="log of the sum of exp over xs, shifted by the largest (Blanchard, Higham and Higham, 2021)"),
     # -- trigonometry
@@ -101,14 +106,19 @@ TABLE = [
     # -- activations, and the error function
     Rule("sigmoid", "sigmoid(x)",   "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", "sech(x / 2)**2 / 4",
          shown=("z * (1 - z)",), says="the logistic function, 1 / (1 + exp(-x))"),
+    Rule("logsigmoid", "logsigmoid(x)", "-softplus(-x)",                        "sigmoid(-x)",
+         says="log(sigmoid(x)), which doesn't underflow"),
     Rule("softplus", "softplus(x)", "(x if x > 0 else 0) + log1p(exp(-abs(x)))", "sigmoid(x)",
-         says="log(1 + exp(x)), a relu without a kink (Dugas et al., 2001)"),
+         says="log(1 + exp(x)), a relu without a kink (Dugas et al., 2000)"),
     Rule("relu",  "relu(x)",        "x if x > 0 else 0",                        "step(x)",
          says="the rectified linear unit (Nair and Hinton, 2010)"),
     Rule("leaky_relu", "leaky_relu(x)", "x if x > 0 else 0.01 * x",             "0.01 + 0.99 * step(x)",
          says="a relu with a slope of 0.01 below 0 (Maas, Hannun and Ng, 2013)"),
-    Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) * (1 + x * sigmoid(-x))",
-         says="the sigmoid linear unit, or swish (Elfwing, Uchibe and Doya, 2017)"),
+    Rule("elu",   "elu(x)",         "x if x > 0 else expm1(x)",                 "exp(-relu(-x))",  # exp(x) below 0, else 1
+         says="the exponential linear unit, with α = 1 (Clevert, Unterthiner and Hochreiter, 2016)"),
+    Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) + x * sech(x / 2)**2 / 4",
+         shown=("sigmoid(x) * (1 + x * sigmoid(-x))",),
+         says="the sigmoid linear unit, or swish (Elfwing, Uchibe and Doya, 2018)"),
     Rule("gelu",  "gelu(x)",        "x * (erfc(-x / sqrt(2)) / 2)",
          "erfc(-x / sqrt(2)) / 2 + x * gauss(x / sqrt(2)) / sqrt(2 * pi)",
          says="Gaussian error linear unit: x times the share of normal numbers below x (Hendrycks and Gimpel, 2016)"),
@@ -116,12 +126,22 @@ TABLE = [
          says="the error function, 2/√π times the integral of exp(-t²) from 0 to x (Abramowitz and Stegun, 7.1.1)"),
     Rule("erfc",  "erfc(x)",        "erfc(x)",                                  "-2 / sqrt(pi) * gauss(x)",
          says="1 - erf(x), which keeps its digits where erf is near 1 (Abramowitz and Stegun, 7.1.2)"),
-    # -- kinks: at each the subgradient of least norm, as PyTorch has it for relu and abs
+    # -- kinks: at each the subgradient of least norm, the convention that PyTorch states (notes on autograd mechanics)
     Rule("hypot", "hypot(x, y)",    "abs(complex(x, y))",                       "unit(x, y)", "unit(y, x)",
          shown=("x / z", "y / z")),
     Rule("abs",   "abs(x)",         "abs(x)",                                   "sign(x)"),
     Rule("maximum", "maximum(x, y)", "x if x >= y else y",                      "greater(x, y)", "greater(y, x)"),
     Rule("minimum", "minimum(x, y)", "x if x <= y else y",                      "greater(y, x)", "greater(x, y)"),
+    # Called clip(x, low, high). At a bound 0, which is least (PyTorch has 1 there); floor takes the ½ of a tie to 0.
+    # Where low > high it is high, as in NumPy.
+    Rule("clip",  "clip(x, y, c)",  "minimum(maximum(x, y), c)",
+         "floor(greater(x, y)) * floor(greater(c, x))",
+         "floor(greater(c, y)) * (1 - floor(greater(x, y)))",
+         "1 - floor(greater(c, maximum(x, y)))"),
+    Rule("floor", "floor(x)",       "floor(x)",                                 "0"),
+    # a jump, too: the remainder with the sign of y, as Python's %; the quotient (x - z) / y is whole but for rounding
+    Rule("mod",   "mod(x, y)",      "mod(x, y)",                                "1", "-floor((x - z) / y + 0.5)",
+         domain="y != 0", also=("1", "-floor(x / y)")),
     # -- rows that the partials above are made of
     Rule("step",  "step(x)",        "1 if x > 0 else 0",                        "0"),
     Rule("sign",  "sign(x)",        "1 if x > 0 else -1 if x < 0 else 0",       "0"),
@@ -134,8 +154,9 @@ TABLE = [
          "unit(y, x) / hypot(x, y) * unit(y, x)", "-z / hypot(x, y) * unit(y, x)",
          says="x / hypot(x, y), the cosine of an angle"),
     Rule("log0",  "log0(x)",        "log(x) if x != 0 else 0",                  "1 / x",            domain="x >= 0"),
-    Rule("term",  "term(x, y, c)",  "c * x ** y if c != 0 else 0",
-         "term(x, y - 1, c * y)", "z * log0(x)", "x ** y", domain="c = 0, or x ** y in its own domain",
+    Rule("term",  "term(x, y, c)",  "c * x ** y if c != 0 else 0",  # by y it has no derivative at x < 0, unless c is 0
+         "term(x, y - 1, c * y)", "z * log0(relu(x)) / (1 - step(-x) * step(abs(z)))", "x ** y",
+         domain="c = 0, or x ** y in its own domain",
          says="c * x**y, a term of a polynomial: 0 once c is 0, so that x**2 has all its derivatives at x = 0"),
     # the first operand's share of the whole, exp(x) / sum of exp(xs); z * (1 - z) would cancel
     Rule("share", "share(xs)",      "first(softmax(xs))",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from itertools import islice
-from operator import add, eq, ge, gt, le, lt, mul, ne, sub, truediv
+from operator import add, eq, ge, gt, le, lt, mod, mul, ne, sub, truediv
 
 from engine.domain import DomainError, comparand, gradient_error, number, numpy_instead
 from engine.order import topological_order
@@ -55,10 +55,11 @@ class Value:
 
         __neg__ = __abs__ = _unary
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _binary
-        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _binary
-        neg = abs = sqrt = exp = expm1 = log = log1p = sin = cos = tan = asin = acos = atan = _unary
+        __truediv__ = __rtruediv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _binary
+        neg = abs = floor = sqrt = exp = exp2 = expm1 = log = log2 = log10 = log1p = _unary
+        sin = cos = tan = asin = acos = atan = _unary
         sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
-        sigmoid = softplus = relu = leaky_relu = silu = gelu = step = sign = _unary
+        sigmoid = logsigmoid = softplus = relu = leaky_relu = elu = silu = gelu = step = sign = _unary
 
     def __init__(self, data: float, label: str | None = None) -> None:
         self.label = label
@@ -186,6 +187,12 @@ class Value:
             operands = tuple(operand[()] if getattr(operand, "ndim", None) == 0 else operand for operand in operands)
         return operation(*[operand if isinstance(operand, Value) else number(operand) for operand in operands])
 
+    __floor__ = __trunc__ = _refuse("math.floor() of a Value would cut the graph: use engine.floor(x), or x.data")
+    __ceil__ = _refuse("math.ceil() of a Value would cut the graph: write -engine.floor(-x), or x.data for the number")
+    __round__ = _refuse("round() of a Value would cut the graph: write engine.floor(x + 0.5), or round(x.data, 2)")
+    __floordiv__ = __rfloordiv__ = _refuse("a // b isn't an operation here: write engine.floor(a / b)")
+    __divmod__ = __rdivmod__ = _refuse("divmod() isn't an operation here: write engine.floor(a / b) and a % b")
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.rule is not None:
             raise TypeError("a node of a graph can't be copied or pickled: replay(E, {}) makes a second graph")
@@ -217,6 +224,7 @@ def label(*mappings: Mapping[str, object], **named: Value) -> None:
 # What NumPy calls the operators of Python: in numpy.float64(2.0) * x it is NumPy that is asked first.
 OPERATORS: dict[str, Callable[..., Any]] = {
     "add": add, "subtract": sub, "multiply": mul, "divide": truediv, "true_divide": truediv, "power": pow,
+    "remainder": mod,
     "less": lt, "less_equal": le, "greater": gt, "greater_equal": ge, "equal": eq, "not_equal": ne,
 }  # fmt: skip
 

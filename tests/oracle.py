@@ -127,6 +127,11 @@ def greater(x: Any, y: Any) -> Any:
     return mpf(1) if x > y else mpf(1) / 2 if x == y else mpf(0)
 
 
+def above(x: Any, y: Any) -> Any:
+    """Is x > y? At a tie it isn't."""
+    return mpf(1) if x > y else mpf(0)
+
+
 def constant(number: float) -> Callable[..., Any]:
     return lambda *o: mpf(number)
 
@@ -185,6 +190,9 @@ ORACLES: dict[str, Oracle] = {
         lambda x, y: x / y, lambda x, y: 1 / y, lambda x, y: -x / y**2,
         xy=lambda x, y: -1 / y**2, yy=lambda x, y: 2 * x / y**3, inside=lambda x, y: y != 0,
     ),
+    "mod": law(  # mpmath's % is exact, and has the sign of y
+        lambda x, y: x % y, constant(1), lambda x, y: -mpmath.floor(x / y), inside=lambda x, y: y != 0,
+    ),
     "neg": law(lambda x: -x, constant(-1)),
     # a sum of many rounds at each step, by an amount that the largest operand sets
     "total": Oracle(lambda xs: sum(xs, mpf(0)), lambda xs, i: (mpf(1),), lambda xs, i, j: (mpf(0),), anywhere,
@@ -199,10 +207,21 @@ ORACLES: dict[str, Oracle] = {
     "sqrt": law(sqrt, lambda x: 1 / (2 * sqrt(x)) if x else inf, xx=lambda x: -1 / (4 * x * sqrt(x)) if x else -inf,
                 inside=lambda x: x >= 0),
     "exp": law(exp, exp, xx=exp),
+    "exp2": law(lambda x: mpf(2) ** within(x), lambda x: mpf(2) ** within(x) * log(mpf(2)),
+                xx=lambda x: mpf(2) ** within(x) * log(mpf(2)) ** 2),
     "expm1": law(expm1, exp, xx=exp),
+    "log2": law(lambda x: log(x) / log(mpf(2)), lambda x: 1 / (x * log(mpf(2))), xx=lambda x: -1 / (x**2 * log(mpf(2))),
+                inside=lambda x: x > 0),
+    "log10": law(lambda x: log(x) / log(mpf(10)), lambda x: 1 / (x * log(mpf(10))),
+                 xx=lambda x: -1 / (x**2 * log(mpf(10))), inside=lambda x: x > 0),
     "log": law(log, lambda x: 1 / x, xx=lambda x: -1 / x**2, inside=lambda x: x > 0),
     "log1p": law(log1p, lambda x: 1 / (1 + x), xx=lambda x: -1 / (1 + x) ** 2, inside=lambda x: x > -1),
     # log(exp(x) + exp(y)) has roots, and where one operand is 0 it rounds as 1 + exp(y) does
+    "logaddexp": law(
+        lambda x, y: max(x, y) + log1p(exp(-abs(x - y))), lambda x, y: sigma(x - y), lambda x, y: sigma(y - x),
+        xx=lambda x, y: sigma(x - y) * sigma(y - x), xy=lambda x, y: -sigma(x - y) * sigma(y - x),
+        yy=lambda x, y: sigma(x - y) * sigma(y - x),
+    )._replace(scale=largest_operand),
     "logsumexp": Oracle(_log_sum, lambda xs, i: (_shares(xs)[i],), lambda xs, i, j: (_share_slope(_shares(xs), i, j),),
                         anywhere, largest_operand),
     # -- trigonometry
@@ -239,6 +258,10 @@ ORACLES: dict[str, Oracle] = {
     # -- activations, and the error function
     "sigmoid": law(sigma, lambda x: sigma(x) * sigma(-x), xx=lambda x: -sigma(x) * sigma(-x) * tanh(x / 2)),
     "softplus": law(lambda x: log1p(exp(x)) if x < 0 else x + log1p(exp(-x)), sigma, xx=lambda x: sigma(x) * sigma(-x)),
+    "logsigmoid": law(lambda x: x - log1p(exp(x)) if x < 0 else -log1p(exp(-x)), lambda x: sigma(-x),
+                      xx=lambda x: -sigma(x) * sigma(-x)),
+    "elu": law(lambda x: x if x > 0 else expm1(x), lambda x: mpf(1) if x > 0 else exp(x),
+               xx=lambda x: exp(x) if x < 0 else mpf(0)),
     "relu": law(lambda x: max(x, mpf(0)), step),
     "leaky_relu": law(lambda x: x if x > 0 else x / 100, lambda x: mpf(1) if x > 0 else mpf(1) / 100),
     "silu": law(lambda x: x * sigma(x), lambda x: (sigma(x), x * sigma(x) * sigma(-x)),
@@ -251,6 +274,11 @@ ORACLES: dict[str, Oracle] = {
     "abs": law(abs, sign),
     "maximum": law(lambda x, y: max(x, y), greater, lambda x, y: greater(y, x)),
     "minimum": law(lambda x, y: min(x, y), lambda x, y: greater(y, x), greater),
+    "clip": law(
+        lambda x, y, c: min(max(x, y), c), lambda x, y, c: above(x, y) * above(c, x),
+        lambda x, y, c: above(c, y) * (1 - above(x, y)), lambda x, y, c: 1 - above(c, max(x, y)),
+    ),
+    "floor": law(mpmath.floor, constant(0)),
     # -- rows that the partials are made of
     "step": law(step, constant(0)),
     "sign": law(sign, constant(0)),
@@ -272,10 +300,10 @@ ORACLES: dict[str, Oracle] = {
     # c x**y is made of c and x**y, and its derivatives likewise: those factors too must be doubles
     "term": law(
         lambda x, y, c: coefficient(c, x, y), lambda x, y, c: coefficient(c * y, x, y - 1),
-        lambda x, y, c: coefficient(c, x, y) * log_or_0(x), lambda x, y, c: power(x, y),
+        lambda x, y, c: coefficient(c, x, y) * log_or_0(x) if c else mpf(0), lambda x, y, c: power(x, y),
         xx=lambda x, y, c: coefficient(c * y * (y - 1), x, y - 2),
-        xy=lambda x, y, c: (coefficient(c, x, y - 1), coefficient(c * y, x, y - 1) * log(x)) if x else nan,
-        yy=lambda x, y, c: coefficient(c, x, y) * log_or_0(x) ** 2,
+        xy=lambda x, y, c: (coefficient(c, x, y - 1), coefficient(c * y, x, y - 1) * log(x)) if x and c else nan,
+        yy=lambda x, y, c: coefficient(c, x, y) * log_or_0(x) ** 2 if c else mpf(0),
         xc=lambda x, y, c: coefficient(y, x, y - 1), yc=lambda x, y, c: power(x, y) * log_or_0(x),
         inside=lambda x, y, c: has_power(x, y) and is_double(c * y * (y - 1)) and all(
             is_double(power(x, y - k)) for k in range(3)

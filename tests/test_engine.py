@@ -71,6 +71,7 @@ def test_without_numba_a_tape_is_one_sentence_and_the_rest_is_there() -> None:
         ("pow", (0.0, -0.5), math.inf), ("pow", (-1.3, 0.5), math.nan), ("divide", (-1.5, 0.0), -math.inf),
         ("divide", (-1.5, -0.0), math.inf), ("divide", (1.5, 0.0), math.inf), ("divide", (1.5, -0.0), -math.inf),
         ("divide", (0.0, 0.0), math.nan), ("divide", (-0.0, 0.0), math.nan), ("divide", (math.nan, 0.0), math.nan),
+        ("mod", (1.5, 0.0), math.nan), ("floor", (-math.inf,), -math.inf),
     ],
 )  # fmt: skip
 def test_ieee_arithmetic_is_that_of_numpy(name: str, operands: tuple[float, ...], expected: float) -> None:

@@ -291,7 +291,7 @@ class Kernel:
 MADE = {rule.name: rule for rule in TABLE if rule.value != rule.typed and not rule.many}
 NO_FLOATS = ("complex", "softmax", "rest")  # return something else, which can't be looked at
 POWERS = ("**", "pow", "term")
-MATH = {rule.name for rule in TABLE if rule.name in vars(math)} - {"hypot"}
+MATH = {rule.name for rule in TABLE if rule.name in vars(math)} - {"hypot", "floor"}
 
 
 @cache
@@ -353,6 +353,8 @@ def _helpers() -> list[str]:
     """The functions in formulas: those over lists, and the table's own rows, as arithmetic.py defines them."""
     functions: dict[str, Callable[..., Any]] = {
         "divide": engine.formulas._divide,
+        "floor": engine.formulas._floor,
+        "mod": engine.formulas._mod,
         "sum": engine.formulas._sum,
         "softmax": engine.formulas._softmax,
         "first": engine.formulas._first,

@@ -327,8 +327,11 @@ BY_HAND: dict[str, tuple[Callable[[Array], Any], Callable[[Array], Any]]] = {
     "neg": (lambda z: -z, lambda z: -(z**0)),
     "sqrt": (np.sqrt, lambda z: 0.5 / np.sqrt(z)),
     "exp": (np.exp, np.exp),
+    "exp2": (np.exp2, lambda z: np.exp2(z) * math.log(2)),
     "expm1": (lambda z: np.exp(z) - 1, np.exp),
     "log": (np.log, lambda z: 1 / z),
+    "log2": (np.log2, lambda z: 1 / z / math.log(2)),
+    "log10": (np.log10, lambda z: 1 / z / math.log(10)),
     "log1p": (lambda z: np.log(1 + z), lambda z: 1 / (1 + z)),
     "log0": (np.log, lambda z: 1 / z),
     "sin": (np.sin, np.cos),
@@ -345,6 +348,8 @@ BY_HAND: dict[str, tuple[Callable[[Array], Any], Callable[[Array], Any]]] = {
     "atanh": (np.arctanh, lambda z: 1 / (1 - z**2)),
     "sigmoid": (sigma, lambda z: sigma(z) * (1 - sigma(z))),
     "softplus": (lambda z: np.log(1 + np.exp(z)), sigma),
+    "logsigmoid": (lambda z: -np.log(1 + np.exp(-z)), lambda z: sigma(-z)),
+    "elu": (lambda z: np.where(z > 0, z, np.exp(z) - 1), lambda z: np.where(z > 0, 1, np.exp(z))),
     "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
     "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1, 0.01)),
     "silu": (lambda z: z * sigma(z), lambda z: sigma(z) + z * sigma(z) * (1 - sigma(z))),
@@ -355,13 +360,15 @@ BY_HAND: dict[str, tuple[Callable[[Array], Any], Callable[[Array], Any]]] = {
     "erf": (erf, lambda z: 2 / SQRT_PI * np.exp(-(z**2))),
     "erfc": (lambda z: 1 - erf(z), lambda z: -2 / SQRT_PI * np.exp(-(z**2))),
     "abs": (np.abs, np.sign),
+    "floor": (np.floor, lambda z: 0 * z),
     "step": (lambda z: (z > 0) * 1.0, lambda z: 0 * z),
     "sign": (np.sign, lambda z: 0 * z),
     "sech": (lambda z: 1 / np.cosh(z), lambda z: -np.tanh(z) / np.cosh(z)),
     "circ": (lambda z: np.sqrt(1 - z**2), lambda z: -z / np.sqrt(1 - z**2)),
     "gauss": (lambda z: np.exp(-(z**2)), lambda z: -2 * z * np.exp(-(z**2))),
 }
-POSITIVE = {"sqrt": 0.3, "log": 0.3, "log0": 0.3, "acosh": 1.3}  # how far to the right of 0 their z must lie
+# how far to the right of 0 their z must lie
+POSITIVE = {"sqrt": 0.3, "log": 0.3, "log2": 0.3, "log10": 0.3, "log0": 0.3, "acosh": 1.3}
 
 
 def forward(p: Numbers, g: Callable[[Array], Any], X: Any) -> tuple[Array, Array, Array]:

@@ -406,7 +406,7 @@ def node_of(rule_name: str, *numbers: float) -> tuple[Value, dict[Value, str]]:
 
 
 ORDINARY = {"acosh": (1.37,), "term": (0.37, 2.4, -1.3), "total": (0.4, -1.7, 0.9), "logsumexp": (0.4, -1.7, 0.9)}
-ORDINARY["share"] = (0.4, -1.7, 0.9)
+ORDINARY |= {"share": (0.4, -1.7, 0.9), "clip": (0.4, -1.7, 0.9)}
 
 
 @pytest.mark.parametrize("rule", TABLE, ids=lambda rule: rule.name)
