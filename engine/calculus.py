@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 
-from engine.domain import DomainError, contribution_error, number
+from engine.domain import TOO_LARGE, DomainError, contribution_error, number, sum_error
 from engine.formulas import code, float_functions
-from engine.operations import FUNCTIONS
+from engine.operations import FUNCTIONS, make
 from engine.order import topological_order
+from engine.rules import Rule
 from engine.value import Value, edges, operand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
 
@@ -44,12 +45,12 @@ def gradient(E: Value, wrt: Sequence[Value]) -> list[Value]:
     gradients: dict[Value, Value | float] = {}
     for node in reversed(order):
         if node in depends:
-            gradients[node] = upstream = _sum(contributions[node])
-            slots = [slot for slot, operand, _ in edges(node) if operand in depends]
+            gradients[node] = upstream = _sum(node, contributions[node])
+            slots = [slot for slot, found, _ in edges(node) if found in depends]
             if not _is_float(upstream, 0.0) and slots:
-                for slot, partial in zip(slots, local_derivatives(node, slots), strict=True):
-                    if not _is_float(partial, 0.0):
-                        contributions[operand(node, slot)].append(_product(upstream, partial))
+                for slot, contribution in zip(slots, _contributions(node, slots, upstream), strict=True):
+                    if not _is_float(contribution, 0.0):
+                        contributions[operand(node, slot)].append(contribution)
     results = [gradients.get(w, 0.0) for w in wrt]
     return [Value(result) if isinstance(result, float) else result for result in results]
 
@@ -94,28 +95,62 @@ def _is_float(term: Value | float, number: float) -> bool:
     return type(term) is float and term == number
 
 
-def _sum(terms: list[Value | float]) -> Value | float:
-    return FUNCTIONS["total"](terms) if len(terms) > 1 else terms[0] if terms else 0.0
+def _sum(node: Value, terms: list[Value | float]) -> Value | float:
+    try:
+        return _total(terms)
+    except DomainError:
+        raise sum_error(node, sum(map(_number, terms))) from None
 
 
 def _product(x: Value | float, y: Value | float) -> Value | float:
     return y if _is_float(x, 1.0) else x if _is_float(y, 1.0) else x * y
 
 
+def _number(x: Value | float) -> float:
+    return x if isinstance(x, float) else x.data
+
+
+# A gradient of 0 contributes 0 whatever the local derivative, as in backward(). Where that is infinite it has no graph:
+# this stands for the product, and refuses to be replayed, or differentiated, where it wouldn't be 0.
+SHUT = Rule("shut", "shut(x)", "x if x == 0 else log(-1)", "1 / z", domain="x = 0, where the derivative was taken")
+_shut = make([SHUT])["shut"]
+
+
+def _contributions(node: Value, slots: list[int], upstream: Value | float) -> list[Value | float]:
+    """upstream times ∂node/∂operand, for each of these slots. Raises DomainError as backward() does there."""
+    arriving = _number(upstream)
+    for slot in slots:
+        contribution = arriving * (node.partials[slot] or 0.0)
+        if arriving != 0 and contribution - contribution != 0:  # inf or nan
+            raise contribution_error(node, slot, arriving)
+    try:
+        return [_product(upstream, partial) for partial in local_derivatives(node, slots)]
+    except DomainError:
+        if arriving != 0:
+            raise
+    if len(slots) > 1:
+        return [contribution for slot in slots for contribution in _contributions(node, [slot], upstream)]
+    return [_shut(upstream)]
+
+
 # -- the third reading of a formula: over Values
+
+
+def _total(terms: list[Value | float]) -> Value | float:
+    return FUNCTIONS["total"](terms) if len(terms) > 1 else terms[0] if terms else 0.0
 
 
 def _shares(xs: list[Any]) -> list[Any]:
     return [FUNCTIONS["share"]([x, *xs[:i], *xs[i + 1 :]]) for i, x in enumerate(xs)]
 
 
-GRAPH_FUNCTIONS: dict[str, Any] = {**float_functions(), **FUNCTIONS, "sum": _sum, "softmax": _shares}
+GRAPH_FUNCTIONS: dict[str, Any] = {**float_functions(), **FUNCTIONS, "sum": _total, "softmax": _shares}
 
 
 def local_derivatives(node: Value, slots: Sequence[int]) -> list[Value | float]:
     """∂node/∂operand for these operand slots, as graphs: the table's formulas read over Values.
 
-    Raises DomainError where one is infinite or undefined.
+    Raises DomainError where one is infinite or undefined, or made of what is.
     """
     rule = node.rule
     assert rule is not None
@@ -126,10 +161,7 @@ def local_derivatives(node: Value, slots: Sequence[int]) -> list[Value | float]:
         try:
             partials = eval(code(rule.partials[0 if rule.many else slot]), names)
         except ArithmeticError as error:
-            partial = node.partials[slot]
-            if partial is not None and math.isfinite(partial):
-                raise DomainError(f"{rule.name}: its local derivative has no graph here: {error}") from None
-            raise contribution_error(node, slot, 1.0) from None
+            raise DomainError(f"{rule.name}: its local derivative has no graph here: {error}") from None
         if rule.many:
             return [partials[slot] for slot in slots]
         results.append(partials)
@@ -154,13 +186,23 @@ def jvp(E: Value, tangents: Mapping[Value, float]) -> float:
     for node in topological_order(E):
         if node not in tangents:
             whole = 0.0
-            for slot, operand, partial in edges(node):
-                if speed[operand] != 0:
-                    whole += speed[operand] * partial
+            for slot, found, partial in edges(node):
+                if speed[found] != 0:
+                    whole += speed[found] * partial
                     if not math.isfinite(whole):
-                        raise contribution_error(node, slot, speed[operand])
+                        whole = _unneeded(E, node, slot, speed[found], tangents)
+                        break
             speed[node] = whole
     return speed[E]
+
+
+def _unneeded(E: Value, node: Value, slot: int, tangent: float, tangents: Iterable[Value]) -> float:
+    """0 for the tangent of a node that E doesn't feel, as in backward(); raises what that raises, where E does."""
+    arriving, *_ = gradient(E, [node, *tangents])
+    if arriving.data != 0:
+        named = node.label or node.op
+        raise DomainError(f"the tangent of {named} is {TOO_LARGE}: by operand {slot} comes {tangent!r} times its slope")
+    return 0.0
 
 
 # -- the same graph at another point

@@ -120,7 +120,7 @@ def gradient_error(node: Value, order: Sequence[Value]) -> DomainError:
 
 
 def sum_error(node: Value, gradient: float | None) -> DomainError:
-    """The error for contributions that are finite, each, and add up to an infinity."""
+    """The error for a gradient whose contributions are finite and whose sum isn't."""
     named = shown(node.label) if node.label is not None else node.op or "a leaf"
     return DomainError(f"the gradient of {named} is {gradient}: what it held and what was added exceed 1.8e308")
 

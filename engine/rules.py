@@ -114,7 +114,7 @@ TABLE = [
          says="the rectified linear unit (Nair and Hinton, 2010)"),
     Rule("leaky_relu", "leaky_relu(x)", "x if x > 0 else 0.01 * x",             "0.01 + 0.99 * step(x)",
          says="a relu with a slope of 0.01 below 0 (Maas, Hannun and Ng, 2013)"),
-    Rule("elu",   "elu(x)",         "x if x > 0 else expm1(x)",                 "exp(-relu(-x))",  # exp(x) below 0, else 1
+    Rule("elu",   "elu(x)",         "x if x > 0 else expm1(x)",                 "exp(-relu(-x))",
          says="the exponential linear unit, with α = 1 (Clevert, Unterthiner and Hochreiter, 2016)"),
     Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) + x * sech(x / 2)**2 / 4",
          shown=("sigmoid(x) * (1 + x * sigmoid(-x))",),
@@ -154,8 +154,9 @@ TABLE = [
          "unit(y, x) / hypot(x, y) * unit(y, x)", "-z / hypot(x, y) * unit(y, x)",
          says="x / hypot(x, y), the cosine of an angle"),
     Rule("log0",  "log0(x)",        "log(x) if x != 0 else 0",                  "1 / x",            domain="x >= 0"),
-    Rule("term",  "term(x, y, c)",  "c * x ** y if c != 0 else 0",  # by y it has no derivative at x < 0, unless c is 0
-         "term(x, y - 1, c * y)", "z * log0(relu(x)) / (1 - step(-x) * step(abs(z)))", "x ** y",
+    # by y a term has no derivative at x < 0, nor at 0**0, unless c is 0
+    Rule("term",  "term(x, y, c)",  "c * x ** y if c != 0 else 0",
+         "term(x, y - 1, c * y)", "z * log0(relu(x)) / (1 - step(abs(z)) * (1 - step(x)))", "x ** y",
          domain="c = 0, or x ** y in its own domain",
          says="c * x**y, a term of a polynomial: 0 once c is 0, so that x**2 has all its derivatives at x = 0"),
     # the first operand's share of the whole, exp(x) / sum of exp(xs); z * (1 - z) would cancel

@@ -300,10 +300,11 @@ ORACLES: dict[str, Oracle] = {
     # c x**y is made of c and x**y, and its derivatives likewise: those factors too must be doubles
     "term": law(
         lambda x, y, c: coefficient(c, x, y), lambda x, y, c: coefficient(c * y, x, y - 1),
-        lambda x, y, c: coefficient(c, x, y) * log_or_0(x) if c else mpf(0), lambda x, y, c: power(x, y),
+        lambda x, y, c: coefficient(c, x, y) * log(x) if x > 0 else nan if coefficient(c, x, y) else mpf(0),
+        lambda x, y, c: power(x, y),
         xx=lambda x, y, c: coefficient(c * y * (y - 1), x, y - 2),
         xy=lambda x, y, c: (coefficient(c, x, y - 1), coefficient(c * y, x, y - 1) * log(x)) if x and c else nan,
-        yy=lambda x, y, c: coefficient(c, x, y) * log_or_0(x) ** 2 if c else mpf(0),
+        yy=lambda x, y, c: coefficient(c, x, y) * log(x) ** 2 if x > 0 else nan if coefficient(c, x, y) else mpf(0),
         xc=lambda x, y, c: coefficient(y, x, y - 1), yc=lambda x, y, c: power(x, y) * log_or_0(x),
         inside=lambda x, y, c: has_power(x, y) and is_double(c * y * (y - 1)) and all(
             is_double(power(x, y - k)) for k in range(3)

@@ -10,7 +10,7 @@ import math
 import random
 import re
 from collections.abc import Callable, Sequence
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import pytest
@@ -46,6 +46,7 @@ from tests.oracle import ORACLES
 
 laws = settings(max_examples=120, deadline=None, derandomize=True)
 KINKED_ROWS = {"relu", "leaky_relu", "abs", "maximum", "minimum", "step", "sign", "greater"}
+KINKED_ROWS |= {"elu", "clip", "floor", "mod"}
 
 
 # -- the measures
@@ -109,8 +110,10 @@ def at_a_kink(E: Value, distance: float = 1e-9) -> bool:
     """Is a kinked row of the graph so near its kink that rounding (or a nudge) might decide on which side?"""
     for node in topological_order(E):
         if node.op in KINKED_ROWS:
-            x, y = [*(i.data if isinstance(i, Value) else i for i in node.inputs), 0.0][:2]
-            if abs(x - y) < distance:
+            x, y, *c = [*(i.data if isinstance(i, Value) else i for i in node.inputs), 0.0]
+            if node.op in ("floor", "mod"):  # at every whole quotient
+                x, y = x / (y or 1.0), float(round(x / (y or 1.0)))
+            if min(abs(p - q) for p, q in combinations([x, y, *c[:-1]], 2)) < distance:
                 return True
     return False
 
@@ -470,18 +473,18 @@ def test_an_infinite_local_derivative_is_an_error_in_every_mode(at: Callable[[Va
         at(x.sqrt() * 1.7, x)
 
 
-EDGES: dict[str, Callable[[Value], Value]] = {
+FLAT: dict[str, Callable[[Value], Value]] = {
     "sqrt": lambda x: x.sqrt(), "pow": lambda x: x**0.5, "log0": lambda x: x.log0(),
     "variable exponent": lambda x: (-2.5) ** (x + 2),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("edge", FLAT)
 @pytest.mark.parametrize("by_x", [None, 0.0])
 def test_forward_mode_passes_an_infinite_local_derivative_that_nothing_moves(edge: str, by_x: float | None) -> None:
     x, w = Value(0.0), Value(1.3)
     tangents = {w: 1.7} | ({} if by_x is None else {x: by_x})
-    assert jvp(EDGES[edge](x) * w + w * w, tangents) == pytest.approx((EDGES[edge](x).data + 2 * 1.3) * 1.7, rel=1e-15)
+    assert jvp(FLAT[edge](x) * w + w * w, tangents) == pytest.approx((FLAT[edge](x).data + 2 * 1.3) * 1.7, rel=1e-15)
 
 
 def test_a_partial_that_only_floats_can_reach_has_no_graph_and_says_so() -> None:
@@ -490,6 +493,75 @@ def test_a_partial_that_only_floats_can_reach_has_no_graph_and_says_so() -> None
     assert z.partials == (0.0,)
     with pytest.raises(DomainError, match=r"^flat: its local derivative has no graph here: exp: exp\(x\) is too large"):
         derivative(z, x)
+
+
+EDGES: dict[str, Callable[[], Built]] = {
+    "an infinite slope where nothing arrives": lambda: built(lambda z, x: z * x.sqrt(), 0.0, 0.0),
+    "one beside a path that is open": lambda: built(lambda z, x: z * x.sqrt() + x * 1.7, 0.0, 0.0),
+    "an undefined slope where nothing arrives": lambda: built(lambda z, x: z * x**z, 0.0, -2.0),
+    "a slope too large": lambda: built(lambda d: d / 1e-310, 1e-5),
+    "a product too large": lambda: built(lambda x: x * 1e200 * 1e200, 1e-200),
+    "a sum too large": lambda: built(lambda x: (x * 1e308 + sin(x) * 1.3e308) * 1.0, 0.1),
+    "an infinite slope": lambda: built(lambda x: x.sqrt() * 1.7, 0.0),
+}
+
+
+def built(f: Callable[..., Value], *numbers: float) -> Built:
+    leaves = [Value(number, label) for number, label in zip(numbers, "xy", strict=False)]
+    return f(*leaves), leaves
+
+
+def said(call: Callable[[], Any]) -> Any:
+    """What comes out, or the sentence."""
+    try:
+        return call()
+    except DomainError as refusal:
+        return str(refusal)
+
+
+@pytest.mark.parametrize("make", EDGES.values(), ids=EDGES)
+def test_where_a_slope_is_infinite_every_mode_gives_the_same_answer_or_the_same_sentence(
+    make: Callable[[], Built],
+) -> None:
+    E, leaves = make()
+
+    def backward() -> list[float | None]:
+        E.backward()
+        return [leaf.grad for leaf in leaves]
+
+    expected = said(backward)
+    assert said(lambda: [D.data for D in gradient(E, leaves)]) == expected
+    assert said(lambda: [derivative(E, leaf).data for leaf in leaves]) == expected
+    assert said(lambda: [jvp(E, {leaf: 1.0}) for leaf in leaves]) == expected
+
+
+def test_a_derivative_through_a_path_that_was_shut_is_not_replayed_where_it_is_open() -> None:
+    z, x = Value(0.0, "z"), Value(0.0, "x")
+    first = derivative(z * x.sqrt(), x)
+    assert replay(first, {}).data == 0.0
+    with pytest.raises(DomainError, match="where the derivative was taken"):
+        replay(first, {z: 2.0})
+
+
+def test_forward_mode_names_a_tangent_that_grows_too_large() -> None:
+    x = Value(1.3, "x")
+    with pytest.raises(
+        DomainError, match=r"^the tangent of mul is too large for a float .* comes 1e\+300 times its slope$"
+    ):
+        jvp(x * 1e10, {x: 1e300})
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize("exponent, expected", [(2.0, 2.0), (2.5, 0.0), (3.0, 0.0)])
+def test_a_power_has_its_second_derivatives_also_at_0(zero: float, exponent: float, expected: float) -> None:
+    a, b = Value(zero), Value(exponent)
+    assert [[D.data for D in row] for row in hessian(a**b, [a, b])] == [[expected, 0.0], [0.0, 0.0]]
+
+
+def test_a_power_of_0_refuses_second_derivatives_that_are_infinite() -> None:
+    a, b = Value(0.0), Value(1.0)
+    with pytest.raises(DomainError, match="undefined"):
+        hessian(a**b, [a, b])
 
 
 # -- gradcheck

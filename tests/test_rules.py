@@ -355,7 +355,7 @@ SYMBOLIC: dict[str, Any] = (
         "log10": lambda x: sympy.log(x) / sympy.log(10),
         "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
         "relu": lambda x: sympy.Max(x, 0),
-        "step": lambda x: sympy.Integer(0),  # that of -x in term, where x is positive
+        "step": lambda x: sympy.Integer(1),  # that of x and |z| in term, where x is positive
         "term": lambda x, y, c: c * x**y,
         "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
         "max": lambda xs: sympy.Symbol("m", real=True),  # logsumexp is the same whatever it is shifted by
