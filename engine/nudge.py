@@ -6,37 +6,38 @@ A wrong row shows here, be it the table's or one's own made with operation(). Ki
 from __future__ import annotations
 
 import math
+from math import isfinite
 
 from engine.calculus import dependents, replay
 from engine.domain import operand_name
-from engine.order import topological_order
-from engine.text.names import display_names, find_node, quotient
-from engine.value import Value, first_stale
+from engine.order import check_root, topological_order
+from engine.text.names import counted, display_names, find_node, quotient
+from engine.value import Value, edges, first_stale
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 TOLERANCE = 1e-6  # of the larger of the two numbers
+Slopes = tuple[float, ...]  # to the left, to the right, across; what of them may be the last rounding, and all rounding
+EPSILON, TINIEST = 2.0**-50, 5e-324  # what a rounding costs (and a little more), relative, and next to 0
 
 
 class Check:
-    """One derivative: its name, the engine's number, the nudged number, and a verdict: ok, kink, wrong or undecided."""
+    """One derivative: its name, the engine's number, the nudged number, and a verdict: ok, kink, wrong or undecided.
+
+    noise is what rounding may come to in the function's values, blur in the engine's number. A step larger than scale,
+    the least of the numbers that count, may go over more than a nudge should, and calls nothing wrong.
+    """
 
     __slots__ = ("engine", "name", "nudged", "verdict")
 
-    def __init__(self, name: str, engine: float, function: Callable[[float], float], at: float) -> None:
+    def __init__(
+        self, name: str, engine: float, function: Callable[[float], float], at: float,
+        noise: float = 0.0, blur: float = 0.0, scale: float = 1.0,
+    ) -> None:  # fmt: skip
         self.name, self.engine = name, engine
-        self.nudged, uncertainty, left, right = nudge(function, at)
-        off = abs(engine - self.nudged)
-        bound = TOLERANCE * max(abs(engine), abs(self.nudged))
-        if left != right:
-            between = min(left, right) - bound <= engine <= max(left, right) + bound
-            self.verdict = "kink" if between else "wrong"
-        elif off <= bound:
-            self.verdict = "ok"
-        else:  # nudging itself may be too coarse to tell
-            self.verdict = "undecided" if math.isnan(off) or off <= 10 * uncertainty else "wrong"
+        self.nudged, self.verdict = verdict(engine, nudges(function, at, noise, blur, scale))
 
     def __repr__(self) -> str:
         return f"{self.name} = {self.engine:.10g}, nudged {self.nudged:.10g}: {self.verdict}"
@@ -52,8 +53,7 @@ class GradCheck:
     def __repr__(self) -> str:
         verdicts = [check.verdict for check in self.checks]
         told = ", ".join(f"{verdicts.count(v)} {v}" for v in ("kink", "wrong", "undecided") if v in verdicts)
-        count = f"{len(self.checks)} derivative{'s' if len(self.checks) != 1 else ''}"
-        lines = [f"gradcheck: {count}, {told or 'all ok'}"]
+        lines = [f"gradcheck: {counted(len(self.checks), 'derivative')}, {told or 'all ok'}"]
         lines += [f"  {check!r}" for check in self.checks if check.verdict != "ok"]
         return "\n".join(lines + ([f"  note: {self.stale}"] if self.stale else []))
 
@@ -61,8 +61,9 @@ class GradCheck:
 def gradcheck(E: Value) -> GradCheck:
     """Every ∂E/∂leaf, and the local derivative on every edge, beside a numeric derivative; no gradient is touched.
 
-    Leaves are nudged at their present data and the graph is replayed, once or twice a dozen times each: the time is
-    that of (leaves × nodes). Raises TypeError for what isn't a Value, DomainError as backward() does.
+    Leaves are nudged at their present data and the graph is replayed, one to four dozen times each: the time is that of
+    (leaves × nodes). undecided is said where rounding, or steps that go over too much, leave nothing to see.
+    Raises TypeError for what isn't a Value, DomainError as backward() does.
 
     >>> x, w = Value(1.5, label="x"), Value(-0.5, label="w")
     >>> gradcheck((x * w).tanh())
@@ -74,17 +75,19 @@ def gradcheck(E: Value) -> GradCheck:
       ∂E/∂x = 4.5, nudged 6.75: wrong
       edge E = wrong(x), dz/dx = 4.5, nudged 6.75: wrong
     """
+    check_root(E, "gradcheck")
     stale = first_stale(topological_order(E))
     order = _with_gradients(E)
     names = display_names(order)
-    checks = [_check(order, names, leaf) for leaf in order if leaf.rule is None and leaf.grad is not None]
-    for node in order:
-        for slot, (input, partial) in enumerate(zip(node.inputs, node.partials, strict=True)):
-            if type(input) is Value and partial is not None and math.isfinite(partial):
-                assert node.rule is not None
-                name = f"edge {names[node]} = {node.rule.typed}, dz/d{operand_name(node.rule, slot)}"
-                checks.append(Check(name, partial, _operation_of(node, slot), input.data))
-    return GradCheck(checks, stale)
+    slots = ((node, slot) for node in order for slot, _, partial in edges(node) if isfinite(partial))
+    nodes = [(node, check_edge(node, slot, names[node])) for node, slot in slots]
+    doubtful = {node for node, check in nodes if check.verdict in ("kink", "undecided")}
+    leaves = [leaf for leaf in order if leaf.rule is None and leaf.grad is not None]
+    checks = [_check(order, names, leaf) for leaf in leaves]
+    for leaf, check in zip(leaves, checks, strict=True):
+        if check.verdict == "wrong" and doubtful & dependents(order, [leaf]):
+            check.verdict = "undecided"  # it is made of what couldn't be told
+    return GradCheck(checks + [check for _, check in nodes], stale)
 
 
 def check_node(E: Value, node: Value) -> Check:
@@ -111,8 +114,43 @@ def _with_gradients(E: Value) -> list[Value]:
 
 
 def _check(order: list[Value], names: Mapping[Value, str], node: Value) -> Check:
-    E = order[-1]
-    return Check(quotient(names[E], names[node]), node.grad or 0.0, value_of(E, order, node), node.data)
+    """The derivative of the last node by one before it."""
+    E, at = order[-1], node.data
+    noise, blurs = rounding(order)
+    name, function = quotient(names[E], names[node]), value_of(E, order, node)
+    return Check(name, node.grad or 0.0, function, at, noise, blurs[node], abs(at) or 1.0)
+
+
+def check_edge(node: Value, slot: int, name: str) -> Check:
+    """A node's local derivative by the operand in a slot, with the others held."""
+    numbers = [given if isinstance(given, float) else given.data for given in node.inputs]
+    rule, partial = node.rule, node.partials[slot]
+    assert rule is not None and partial is not None
+
+    def value(at: float) -> float:
+        return float(rule.apply([*numbers[:slot], at, *numbers[slot + 1 :]]))
+
+    name = f"edge {name} = {rule.typed}, dz/d{operand_name(rule, slot)}"
+    pairs = zip(node.partials, numbers, strict=True)
+    noise = EPSILON * sum((abs(slope * x) for slope, x in pairs if slope and isfinite(slope)), _inside(node))
+    return Check(name, partial, value, numbers[slot], noise, scale=min(abs(x) or 1.0 for x in numbers))
+
+
+def rounding(order: list[Value]) -> tuple[float, dict[Value, float]]:
+    """What rounding may come to in the last node's number, and in its derivative by each node."""
+    reach = dict.fromkeys(order, 0.0)  # Σ |partial · partial · …| over all paths: rounding stays where they cancel
+    reach[order[-1]] = 1.0
+    for node in reversed(order):
+        for _, operand, partial in edges(node):
+            if partial and isfinite(partial) and reach[node]:
+                reach[operand] += reach[node] * abs(partial)
+    noise = sum(reach[node] * (EPSILON * (abs(node.data) + _inside(node)) + TINIEST) for node in order)
+    return noise, {node: EPSILON * size for node, size in reach.items()}
+
+
+def _inside(node: Value) -> float:
+    # exp(x - m) is 1 for the largest operand of logsumexp and share, whose own number may be much less
+    return 1.0 if node.rule and node.rule.many else 0.0
 
 
 def value_of(E: Value, order: list[Value], leaf: Value) -> Callable[[float], float]:
@@ -123,67 +161,92 @@ def value_of(E: Value, order: list[Value], leaf: Value) -> Callable[[float], flo
     def value(at: float) -> float:
         numbers = {leaf: at}
         for node in affected:
-            numbers[node] = node.rule.apply(  # type: ignore[union-attr]
-                [input if isinstance(input, float) else numbers.get(input, input.data) for input in node.inputs]
-            )
+            assert node.rule is not None
+            given = (numbers.get(each, each.data) if isinstance(each, Value) else each for each in node.inputs)
+            numbers[node] = node.rule.apply(list(given))
         return numbers[E]
 
     return value
 
 
-def _operation_of(node: Value, slot: int) -> Callable[[float], float]:
-    numbers = [input if isinstance(input, float) else input.data for input in node.inputs]
+class Nudge:
+    """Slopes over one step and over a quarter of it: what they come to, how sure that is, and how they differ."""
 
-    def value(at: float) -> float:
-        assert node.rule is not None
-        return float(node.rule.apply([*numbers[:slot], at, *numbers[slot + 1 :]]))
+    __slots__ = ("error", "jumps", "kinked", "left", "noise", "right", "settled", "slope", "spread")
 
-    return value
+    def __init__(self, wide: Slopes, narrow: Slopes, within: bool, before: Nudge | None) -> None:
+        (left, right, across, _, _), (self.left, self.right, slope, grain, self.noise) = wide, narrow
+        # what is left of the error falls with the square of the step (L. F. Richardson, Phil. Trans. A 210, 1911)
+        self.slope = slope + (slope - across) / 15
+        self.error = abs(slope - across) + self.noise
+        self.spread = abs(self.slope - before.slope) + self.noise if before else self.error  # from nudge to nudge
+        # the slopes to the two sides of a curve close in on each other, those of a kink don't; at a jump they grow
+        self.kinked = abs(self.right - self.left) > max(abs(right - left) / 2, 10 * self.noise)
+        self.jumps = abs(slope) > max(3 * abs(across), 10 * self.noise)
+        self.settled = within and abs(slope - across) <= 0.1 * abs(slope) + 2 * grain
+
+    def is_sure(self) -> bool:
+        """Is this a slope, and sure enough?"""
+        size = max(abs(self.left), abs(self.right))
+        level = self.error <= 2 * self.noise <= 1e-3 * size or size == 0  # a slope of 0, as at the top of a hill
+        return (self.error <= 1e-4 * abs(self.slope) or level) and not self.kinked
+
+    def agrees(self, engine: float) -> bool:
+        """Is the engine's number this slope?"""
+        return abs(engine - self.slope) <= TOLERANCE * max(abs(engine), abs(self.slope))
+
+    def tells(self, engine: float) -> bool:
+        """Is there more to see than rounding?"""
+        return self.kinked or self.jumps or abs(engine - self.slope) >= 50 * self.noise
+
+    def refutes(self, engine: float) -> bool:
+        """Is this sure enough, and another number?"""
+        reach = 10 * self.error
+        return self.settled and not min(self.left, self.right) - reach <= engine <= max(self.left, self.right) + reach
 
 
-def nudge(function: Callable[[float], float], at: float) -> tuple[float, float, float, float]:
-    """A numeric derivative, its uncertainty, and, at a kink, the slopes to its left and right (else 0, 0).
+def verdict(engine: float, nudges: Iterable[Nudge]) -> tuple[float, str]:
+    """The nudged derivative, and what is to be said of the engine's number.
 
-    Central differences over ever smaller steps, extrapolated to step 0 (C. J. F. Ridders, Accurate computation of F'(x)
-    and F'(x)F''(x), Advances in Engineering Software 4, 1982); over one tiny step where a kink lies near. nan where the
-    function has no value on either side.
+    ok, where it is that of the surest nudge. Otherwise the two smallest that tell anything decide: wrong, where both
+    refute the number; a kink, where one has two slopes and the number between them, or jumps.
     """
+    tried = list(nudges)
+    sure = [nudge for nudge in tried if nudge.is_sure()]
+    if sure and (best := min(sure, key=lambda nudge: nudge.spread)).agrees(engine):
+        return best.slope, "ok"
+    last = [nudge for nudge in tried if nudge.tells(engine)][-2:]
+    if len(last) == 2 and all(nudge.refutes(engine) for nudge in last):
+        return _surest(sure or last), "wrong"
+    if any(nudge.kinked or nudge.jumps for nudge in last):
+        return (last[-1].left + last[-1].right) / 2, "kink"
+    return _surest(tried), "undecided"
 
-    def slope(low: float, high: float) -> tuple[float, float]:
+
+def _surest(nudges: list[Nudge]) -> float:
+    return min(nudges, key=lambda nudge: nudge.spread).slope if nudges else math.nan
+
+
+def nudges(function: Callable[[float], float], at: float, noise: float, blur: float, scale: float) -> Iterator[Nudge]:
+    """Nudges over ever smaller steps, from a tenth of the number, or of 1, down to where rounding is all there is.
+
+    A step out of the function's domain is left out.
+    """
+    here, wide, step = function(at), None, 0.1 * max(1.0, abs(at))
+    nudge: Nudge | None = None
+    while at + step - (at - step) > 1.9 * step and step > 1e-17 * (abs(at) or 1.0):
         try:
-            ends = function(at + low), function(at + high)
-            width = (at + high) - (at + low)
-            return (ends[1] - ends[0]) / width, 1e-15 * max(map(abs, ends)) / width
-        except ArithmeticError:  # out of the function's domain, or nowhere to go
-            return math.nan, math.nan
-
-    scale = abs(at) or 1.0
-    best, uncertainty = _extrapolated(lambda step: slope(-step, step), scale)
-    tiny = 1e-6 * scale
-    (left, noise), (right, _) = slope(-tiny, 0.0), slope(0.0, tiny)
-    (nearer_left, nearer_noise), (nearer_right, _) = slope(-tiny / 10, 0.0), slope(0.0, tiny / 10)
-    middle = (left + right) / 2
-    if abs(nearer_right - nearer_left) > max(abs(right - left) / 2, 10 * nearer_noise):
-        return middle, noise, left, right  # a curve's two slopes close in on each other, a kink's don't
-    spread = 10 * noise + abs(right - left) + abs(middle - (nearer_left + nearer_right) / 2)
-    if abs(middle - best) > spread + 1e-3 * abs(best):  # the wider steps went over a kink
-        return middle, spread, 0.0, 0.0
-    return best, uncertainty, 0.0, 0.0
-
-
-def _extrapolated(slope: Callable[[float], tuple[float, float]], scale: float) -> tuple[float, float]:
-    best, uncertainty, least = math.nan, math.nan, math.inf
-    for widest in (1.0, scale, 1e-4 * scale, 1e-8 * scale):
-        if widest < min(1.0, scale) and not math.isnan(best):
-            break  # the tiny steps are for a point that lies next to the edge of the domain
-        row: list[float] = []
-        for level in range(14):
-            central, noise = slope(0.1 * widest / 2**level)
-            previous, row = row, [central]
-            for order, old in enumerate(previous, start=1):
-                row.append(row[-1] + (row[-1] - old) / (4**order - 1))
-                error = max(abs(row[-1] - row[-2]), abs(row[-1] - old)) + noise
-                share = error / abs(row[-1]) if row[-1] else math.inf
-                if share < least or math.isnan(best):
-                    best, uncertainty, least = row[-1], error, share
-    return best, uncertainty
+            low, high = at - step, at + step
+            before, after = function(low), function(high)
+            grain = EPSILON * max(abs(before), abs(after)) + TINIEST  # of the last rounding
+            narrow = (
+                (here - before) / (at - low), (after - here) / (high - at), (after - before) / (high - low),
+                grain / step, max(noise, grain) / step + blur,
+            )  # fmt: skip
+            if wide:
+                nudge = Nudge(wide, narrow, step <= min(1.0, scale), nudge)
+                yield nudge
+            wide = narrow
+        except ArithmeticError:
+            pass
+        step /= 4
