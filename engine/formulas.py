@@ -14,6 +14,7 @@ import math
 from _ast import (
     AST,
     BinOp,
+    BitXor,
     Call,
     Compare,
     Constant,
@@ -36,10 +37,11 @@ from engine.rules import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import CodeType
     from typing import Any
 
+LARGEST = 1.7976931348623157e308
 SIGNS = {"Add": "+", "Sub": "-", "Mult": "*", "USub": "-", "UAdd": "+",
          "Gt": ">", "GtE": ">=", "Lt": "<", "LtE": "<=", "Eq": "==", "NotEq": "!="}  # fmt: skip
 
@@ -215,3 +217,97 @@ def _unraising(function: Callable[..., float]) -> Callable[..., float]:
         return math.copysign(math.inf, x) if odd else math.inf
 
     return extended
+
+
+# -- a row that somebody else wrote
+
+NUMBER, LIST, TRUTH = "a number", "a list", "a comparison"
+OF_LISTS = {"sum": NUMBER, "first": NUMBER, "softmax": LIST, "rest": LIST}  # what they make of one
+
+
+def checked(name: str, formula: str, partials: Sequence[str], domain: str) -> None:
+    """ValueError, in a sentence, unless these make a row: whatever would fail at any call is found here."""
+    from keyword import iskeyword
+    from unicodedata import normalize
+
+    for given in (name, formula, *partials, domain):
+        if not isinstance(given, str):
+            raise ValueError(f"operation takes a name and formulas, each a str, and was given {type(given).__name__}")
+    if not name.isidentifier() or iskeyword(name) or name.startswith("__") or normalize("NFKC", name) != name:
+        raise ValueError(f"operation was given the name {name!r}; a name like 'cube' is expected")
+    if not 1 <= len(partials) <= 3:
+        raise ValueError(f"operation {name!r} was given {len(partials)} partials; one for each of x, y, c is expected")
+    operands = {"x", "y", "c"} if len(partials) == 3 else {"x", "y"} if len(partials) == 2 else {"x"}
+    for text in (formula, *partials):
+        try:
+            found = _kind(parse(text), operands | ({"z"} if text is not formula else set()), choices=text is formula)
+            compile(python_source(text), "<formula>", "eval")
+            if found != NUMBER:
+                raise ValueError(f"{text!r} is {found} where a number is expected")
+        except (RecursionError, MemoryError, SyntaxError):
+            raise ValueError(f"{name}: the formula {text[:40]!r}… is too long: make two operations of it") from None
+        except ValueError as problem:
+            said = str(problem).replace(text, text[:40] + "…") if len(text) > 80 else problem
+            raise ValueError(f"{name}: {said}") from None
+
+
+def _kind(tree: AST, names: set[str], choices: bool) -> str:
+    """What a formula over these names comes to, if it can be computed; what isn't notation at all passes.
+
+    Raises ValueError for unknown names, numbers of operands, and one kind where another is expected.
+    """
+
+    def expect(expected: str, *parts: AST) -> None:
+        for part in parts:
+            if (found := _kind(part, names, choices)) != expected:
+                raise ValueError(f"it has {found} where {expected} is expected")
+
+    match tree:
+        case Constant(value=int() | float() as number):
+            if abs(number) > LARGEST:
+                raise ValueError("it holds a number that is too large for a float (beyond 1.8e308)")
+        case Name(id=name):
+            if name in arities() or name in OF_LISTS:
+                raise ValueError(f"{name} is a function: say of what, as in {name}(x)")
+            if name not in names and name != "pi":
+                raise ValueError(f"it uses {name!r}; a formula knows {', '.join(sorted(names))}, pi and {_functions()}")
+        case UnaryOp(operand=operand):
+            expect(NUMBER, operand)
+        case BinOp(op=BitXor()):
+            raise ValueError("it holds a ^: write ** for a power")
+        case BinOp(left=left, right=right):
+            expect(NUMBER, left, right)
+        case Compare(left=left, comparators=[right]):
+            expect(NUMBER, left, right)
+            return TRUTH
+        case IfExp(test=test, body=body, orelse=orelse):
+            if not choices:
+                raise ValueError("a partial holds an if, which would freeze in a graph: use step()")
+            expect(TRUTH, test)
+            expect(NUMBER, body, orelse)
+        case Call(func=Name(id=name), args=arguments, keywords=[]):
+            return _kind_of_call(name, arguments, expect)
+        case List(elts=items):
+            expect(NUMBER, *items)
+            return LIST
+    return NUMBER
+
+
+def _kind_of_call(name: str, arguments: list[expr], expect: Callable[..., None]) -> str:
+    if name not in arities() and name not in OF_LISTS:
+        raise ValueError(f"it uses {name!r}; a formula knows the functions {_functions()}")
+    wanted = arities().get(name, 1)
+    if len(arguments) != wanted:
+        raise ValueError(f"{name} takes {wanted} operand{'s' * (wanted > 1)}, and {len(arguments)} are given")
+    expect(LIST if name in OF_LISTS else NUMBER, *arguments)
+    return OF_LISTS.get(name, NUMBER)
+
+
+@cache
+def arities() -> dict[str, int]:
+    """How many operands each function in formulas takes; those of lists aside."""
+    return {rule.name: len(rule.operands) for rule in TABLE if rule.name in float_functions()}
+
+
+def _functions() -> str:
+    return ", ".join(sorted(arities().keys() | OF_LISTS.keys()))

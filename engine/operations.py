@@ -6,10 +6,8 @@ partial for every operand that is a Value, and makes the node. Of plain numbers 
 
 from __future__ import annotations
 
-import keyword
-
 from engine.domain import number, settle
-from engine.formulas import float_functions, parse, python_source
+from engine.formulas import checked, float_functions, python_source
 from engine.rules import TABLE, Rule
 from engine.value import Value
 
@@ -158,30 +156,15 @@ def operation(name: str, formula: str, *partials: str, domain: str = "any") -> C
     """A function of Values from one row of one's own: its name, z, and a partial for each operand x, y, c.
 
     Formulas may use the table's functions, and + - * / **; partials also z. Nothing is added to the table.
-    Raises ValueError for a name or a formula that can't be used, and says why.
+    Raises ValueError for a name or a formula that can't be used, and says why; nothing is left to fail at the call.
 
     >>> cube = operation("cube", "x**3", "3*x**2")
     >>> cube(Value(1.5)).partials
     (6.75,)
     """
-    import ast
-
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise ValueError(f"operation was given the name {name!r}; a name like 'cube' is expected")
-    if not 1 <= len(partials) <= 3:
-        raise ValueError(f"operation {name!r} was given {len(partials)} partials; one for each of x, y, c is expected")
-    operands = ["x", "y", "c"][: len(partials)]
-    rule = Rule(name, f"{name}({', '.join(operands)})", formula, *partials, domain=domain)
-    for text in (formula, *partials):
-        python_source(text)
-        nodes = list(ast.walk(parse(text)))
-        known = {*float_functions(), *operands} - {"divide"} | ({"z"} if text is not formula else set())
-        for node in nodes:
-            if isinstance(node, ast.Name) and node.id not in known:
-                raise ValueError(f"{name}: {text!r} uses {node.id!r}; a formula knows {', '.join(sorted(known))}")
-            if isinstance(node, ast.IfExp) and text is not formula:
-                raise ValueError(f"{name}: the partial {text!r} holds an if, which would freeze in a graph: use step()")
-    return make([rule])[name]
+    checked(name, formula, partials, domain)
+    operands = ", ".join(("x", "y", "c")[: len(partials)])
+    return make([Rule(name, f"{name}({operands})", formula, *partials, domain=domain)])[name]
 
 
 FUNCTIONS = make(TABLE)

@@ -22,6 +22,7 @@ import sympy
 from mpmath import mp, mpf
 
 from engine import DomainError, Value, derivative, operation
+from engine.formulas import float_functions
 from engine.operations import FUNCTIONS, make
 from engine.rules import TABLE, Rule
 from tests.oracle import ORACLES, Oracle, law
@@ -743,8 +744,49 @@ def test_an_operation_of_ones_own_may_have_three_operands_and_a_domain() -> None
         (("cube", "x = 3", "1"), "can't be read"),
         (("cube", "x @ x", "1"), "holds a BinOp"),
         (("cube", "'x'", "1"), "holds a Constant"),
+        (("cube", "x" + "+x" * 250, "250"), "is too long"),
+        (("cube", "x" + "+x" * 100_000, "250"), "can't be read"),
+        (("cube", "(" * 300 + "x" + ")" * 300, "1"), "can't be read"),
+        (("cube", "x", "x" + "*x" * 250), "is too long"),
+        (("cube", "9" * 400 + "*x", "1"), "too large for a float"),
+        (("cube", "9" * 5000 + "*x", "1"), "can't be read"),
+        (("cube", "1e999*x", "1"), "too large for a float"),
+        (("ﬁ", "x", "1"), "the name 'ﬁ'"),
+        (("µ", "x", "1"), "the name 'µ'"),
+        (("__debug__", "x", "1"), "the name '__debug__'"),
+        ((3, "x", "1"), "each a str, and was given int"),
+        (("cube", None, "1"), "each a str, and was given NoneType"),
+        (("cube", "x", 1.0), "each a str, and was given float"),
+        (("cube", "x", b"1"), "each a str, and was given bytes"),
+        (("cube", "x<x", "1"), "is a comparison where a number is expected"),
+        (("cube", "[x]", "1"), "is a list where a number is expected"),
+        (("cube", "x + [x]", "1"), "a list where a number is expected"),
+        (("cube", "x if x else 0", "1"), "a number where a comparison is expected"),
+        (("cube", "sum(x)", "1"), "a number where a list is expected"),
+        (("cube", "abs", "1"), "abs is a function: say of what"),
+        (("cube", "exp(x, x)", "1"), "exp takes 1 operand, and 2 are given"),
+        (("cube", "hypot(x)", "1"), "hypot takes 2 operands, and 1 are given"),
+        (("cube", "sum([x], [x])", "1"), "sum takes 1 operand, and 2 are given"),
+        (("cube", "x^3", "3*x**2"), "write ** for a power"),
+        (("cube", "__builtins__", "1"), "uses '__builtins__'"),
+        (("cube", "divide(x, x)", "1"), "uses 'divide'"),
+        (("cube", "exp(x=x)", "1"), "holds a Call"),
+        (("cube", "exp(*[x])", "1"), "holds a Starred"),
     ],
 )
-def test_a_row_that_cant_be_is_refused_with_a_reason(arguments: tuple[str, ...], complaint: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(complaint)):
+def test_a_row_that_cant_be_is_refused_with_a_reason(arguments: tuple[Any, ...], complaint: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(complaint)) as refusal:
         operation(*arguments)
+    assert "\n" not in str(refusal.value) and "__builtins__, " not in str(refusal.value)
+    assert len(str(refusal.value)) < 600
+
+
+def test_a_domain_is_text() -> None:
+    with pytest.raises(ValueError, match="was given bool"):
+        operation("cube", "x**3", "3*x**2", domain=True)  # type: ignore[arg-type]
+
+
+def test_what_formulas_may_use_is_theirs_alone() -> None:
+    assert not [name for ieee in (False, True) for name in float_functions(ieee) if name.startswith("_")]
+    softer = operation("softer", "first(softmax([x, y, 0.5])) + sum([pi, x])", "1", "0")
+    assert softer(0.5, 0.5) == pytest.approx(1 / 3 + math.pi + 0.5)
