@@ -7,8 +7,9 @@ its own gradient times the local derivative recorded on that edge. operations.py
 from __future__ import annotations
 
 import warnings
+from _thread import RLock  # threading would take longer to import than the engine
 from itertools import islice
-from operator import add, eq, ge, gt, le, lt, mod, mul, ne, sub, truediv
+from operator import add, attrgetter, eq, ge, gt, le, lt, mod, mul, ne, sub, truediv
 
 from engine.domain import DomainError, comparand, gradient_error, number, numpy_instead
 from engine.order import topological_order
@@ -17,9 +18,11 @@ from engine.text.names import shown
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, ClassVar
 
     from engine.rules import Rule
+
+ONE_PASS = RLock()  # which costs nothing: Python runs one thread at a time anyway
 
 
 def _refuse(instead: str) -> Callable[..., Any]:
@@ -46,6 +49,10 @@ class Value:
     # the garbage collector's work, and a tuple would double it.
     __slots__ = ("_data", "_dx", "_dy", "_label", "_x", "_y", "grad", "rule")
 
+    # How many assignments to leaves there were. A leaf, which has no partials, keeps in _dy the number of its last one,
+    # by which the latest are found: a slot more would cost a tenth of the time that large graphs take.
+    assignments: ClassVar[list[int]] = [0]
+
     grad: float | None
     rule: Rule | None
     if TYPE_CHECKING:  # what operations.py makes from the table; a test compares the two
@@ -65,7 +72,7 @@ class Value:
         self.label = label
         self._data = number(data)
         self.grad, self.rule = None, None
-        self._x, self._y, self._dx, self._dy = (), None, (), None
+        self._x, self._y, self._dx, self._dy = (), None, (), 0
 
     @property
     def label(self) -> str | None:
@@ -90,6 +97,8 @@ class Value:
                 f"the data of a node made by {self.op} can't be assigned: set a leaf's and build again"
             )
         self._data = number(data)
+        self.assignments[0] += 1
+        self._dy = self.assignments[0]
 
     @property
     def op(self) -> str | None:
@@ -115,29 +124,31 @@ class Value:
     def backward(self) -> None:
         """∂self/∂node into node.grad, for every node that self was computed from; leaves accumulate, as in PyTorch.
 
-        Raises DomainError, and leaves the leaves' gradients as they were, where a gradient isn't finite.
+        Raises DomainError, and leaves the leaves' gradients as they were, where a gradient isn't finite. Threads take
+        turns, a pass each: on one graph too leaves add up, and what is inside holds the gradients of the last pass.
         """
-        order: list[Any] = topological_order(self)
-        if stale := first_stale(order, at_most=10):  # enough to notice a graph built once, outside a training loop
-            warnings.warn(f"{stale}: these gradients are those of the old numbers; build it again", stacklevel=2)
-        leaves = [(node, node.grad) for node in order if node.rule is None]
-        for node in order:
-            if node.rule is not None or node.grad is None:
-                node.grad = 0.0
-        order[-1].grad += 1.0  # ∂E/∂E
-        try:
-            for node in reversed(order):  # all consumers of node have contributed: its gradient is complete
-                upstream = node.grad
-                if upstream - upstream != 0:  # inf or nan
-                    raise gradient_error(node, order)
-                if upstream != 0:
-                    for operand, partial in zip(node.inputs, node.partials, strict=True):
-                        if partial is not None:  # a constant has none
-                            operand.grad += upstream * partial
-        except BaseException:
-            for leaf, grad in leaves:
-                leaf.grad = grad
-            raise
+        with ONE_PASS:
+            order: list[Any] = topological_order(self)
+            leaves = [(node, node.grad) for node in order if node.rule is None]
+            if stale := first_stale(_doubtful(order, leaves)):
+                warnings.warn(f"{stale}: these gradients are those of the old numbers; build it again", stacklevel=2)
+            for node in order:
+                if node.rule is not None or node.grad is None:
+                    node.grad = 0.0
+            order[-1].grad += 1.0  # ∂E/∂E
+            try:
+                for node in reversed(order):  # all consumers of node have contributed: its gradient is complete
+                    upstream = node.grad
+                    if upstream - upstream != 0:  # inf or nan
+                        raise gradient_error(node, order)
+                    if upstream != 0:
+                        for operand, partial in zip(node.inputs, node.partials, strict=True):
+                            if partial is not None:  # a constant has none
+                                operand.grad += upstream * partial
+            except BaseException:
+                for leaf, grad in leaves:
+                    leaf.grad = grad
+                raise
 
     def zero_grad(self) -> None:
         """Every gradient in the graph back to None, "not computed yet"."""
@@ -244,6 +255,26 @@ def edges(node: Value) -> Iterator[tuple[int, Value, float]]:
     for slot, (found, partial) in enumerate(zip(node.inputs, node.partials, strict=True)):
         if type(found) is Value and partial is not None:
             yield slot, found, partial
+
+
+def _doubtful(order: list[Any], leaves: list[tuple[Any, float | None]], most: int = 16) -> list[Any]:
+    """An operation that reads it, for each of the leaves assigned last, where it may have been made before that."""
+    since = Value.assignments[0] - most
+    latest = [leaf for leaf, _ in leaves if leaf._dy > since]
+    if len(latest) < most:  # other leaves were assigned in between
+        latest = sorted([leaf for leaf, _ in leaves if leaf._dy], key=attrgetter("_dy"))[-most:]
+    unread, doubtful = set(latest), []
+    for node in order if unread else ():
+        x, y = node._x, node._y
+        many = type(x) is tuple
+        if not unread.isdisjoint(x) if many else x in unread or y in unread:
+            # a product has the very number of one operand as its partial by the other
+            if many or (x in unread and node._dy is not x._data) or (y in unread and node._dx is not y._data):
+                doubtful.append(node)
+            unread.difference_update(x if many else (x, y))
+            if not unread:
+                break
+    return doubtful
 
 
 def first_stale(order: list[Any], at_most: int | None = None) -> str | None:
