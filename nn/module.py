@@ -98,15 +98,17 @@ class Module:
 
 def _walk(member: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value | Module]]:
     """The leaves and Modules in a member, each once, with the expression that reaches them."""
-    if isinstance(member, (Value, Module)):
-        if id(member) in seen or (isinstance(member, Value) and member.rule is not None):
-            return
-        seen.add(id(member))
+    if id(member) in seen or not isinstance(member, (Value, Module, list, tuple)):
+        return
+    seen.add(id(member))
+    if isinstance(member, Value):
+        if member.rule is None:
+            yield path, member
+    elif isinstance(member, Module):
         yield path, member
-    if isinstance(member, Module):
         for name, inner in vars(member).items():
             yield from _walk(inner, path if name == member.indexed else f"{path}.{name}".lstrip("."), seen)
-    elif isinstance(member, (list, tuple)):
+    else:
         for i, inner in enumerate(member):
             yield from _walk(inner, f"{path}[{i}]", seen)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 from nn.module import FORMAT, Module
 from nn.networks import MLP, Layer, Neuron, RegressionMLP
 
+FEW = 1000  # a file that asks for more parameters than these, and than it holds twice over, is not even tried
 MODELS: dict[str, type[Module]] = {model.__name__: model for model in (Neuron, Layer, MLP, RegressionMLP)}
 
 
@@ -27,9 +29,11 @@ def from_dict(data: Any, into: Module | None = None) -> Module:
     if not isinstance(arguments, dict) or not isinstance(numbers, dict):
         raise ValueError("weights have 'arguments' and 'parameters', each an object")
     if into is None:
-        if name not in MODELS:
+        if not isinstance(name, str) or name not in MODELS:
             raise ValueError(f"model {name!r} is unknown ({', '.join(MODELS)}): give nn.load one to fill, into=model")
         try:
+            if (size := _size(name, arguments)) > FEW + 2 * len(numbers):
+                raise ValueError(f"{name} with these arguments has {size} parameters, and {len(numbers)} are given")
             into = MODELS[name](**arguments)
         except TypeError as error:
             raise ValueError(f"the arguments don't fit {name}: {error}") from None
@@ -48,6 +52,17 @@ def from_dict(data: Any, into: Module | None = None) -> Module:
     return into
 
 
+def _size(name: str, arguments: dict[str, Any]) -> int:
+    """How many parameters a model has; 0 where that can't be counted, as the constructor says what is wrong then."""
+    sizes = arguments.get("sizes", [arguments.get("neurons", 1)])
+    if name == "RegressionMLP":
+        sizes = [arguments.get("hidden"), arguments.get("outputs", 1)]
+    sizes = [arguments.get("inputs"), *sizes] if isinstance(sizes, list) else [None]
+    if not all(isinstance(size, int) for size in sizes):
+        return 0
+    return sum((before + 1) * size for before, size in pairwise(sizes))
+
+
 def load(path: str | os.PathLike[str], into: Module | None = None) -> Module:
     """The model that model.save(path) wrote; a Module of one's own class is given as `into`, to be filled.
 
@@ -62,18 +77,19 @@ def load(path: str | os.PathLike[str], into: Module | None = None) -> Module:
     try:
         return from_dict(read_json(Path(path).read_text(encoding="utf-8")), into)
     except ValueError as error:  # a broken encoding is one too
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def read_json(text: str) -> Any:
     """JSON with each key once and no NaN or Infinity; raises ValueError."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
                 raise ValueError(f"the key {key!r} stands twice")
-        return dict(pairs)
+            found[key] = value
+        return found
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no finite number")
