@@ -50,12 +50,16 @@ def topological_order(root: Value) -> list[Value]:
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
-            stack += (node, None)
-            if type(node._x) is tuple:  # the slots themselves: building node.inputs would take half of the time
-                stack += [operand for operand in reversed(node._x) if type(operand) is not float]
-            else:
+            x = node._x  # the slots themselves: building node.inputs would take half of the time
+            if type(x) is not tuple:
+                stack += (node, None)
                 if node._dy is not None:
                     stack.append(node._y)
                 if node._dx is not None:
-                    stack.append(node._x)
+                    stack.append(x)
+            elif x:
+                stack += (node, None)
+                stack += [operand for operand in reversed(x) if type(operand) is not float]
+            else:  # a leaf
+                order.append(node)
     return order

@@ -6,7 +6,10 @@ Next: networks.py, then losses.py, optimizers.py, run.py and training.py.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
+from numbers import Integral
+from random import Random
 from typing import Any, TypeAlias
 
 from engine import Value
@@ -114,9 +117,26 @@ def _walk(member: object, path: str, seen: set[int]) -> Iterator[tuple[str, Valu
 
 
 def check_size(name: str, size: object, least: int = 1) -> None:
-    """ValueError unless this is a whole number, least or larger."""
-    if not isinstance(size, int) or isinstance(size, bool) or size < least:
-        raise ValueError(f"{name} is a whole number from {least} up; given was {size!r}")
+    """ValueError unless this is a whole number (NumPy's too), least or larger, that a machine can count to."""
+    if not isinstance(size, Integral) or isinstance(size, bool) or not least <= int(size) <= sys.maxsize:
+        raise ValueError(f"{name} is a whole number from {least} up; given was {shortened(size)}")
+
+
+def random_from(seed: int | Random) -> Random:
+    """The source of random numbers that a seed stands for. Raises ValueError for what is no seed."""
+    try:
+        return seed if isinstance(seed, Random) else Random(int(seed) if isinstance(seed, Integral) else seed)
+    except TypeError:
+        raise ValueError(f"seed is an int, or a random.Random to go on with; given was {shortened(seed)}") from None
+
+
+def shortened(given: object) -> str:
+    """What was given as it is typed, and no more of it than a sentence bears."""
+    try:
+        text = repr(given)
+    except ValueError:  # Python writes no int of more than 4300 digits
+        return "an int of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:40]}…"
 
 
 def as_lists(given: Any) -> Any:

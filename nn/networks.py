@@ -14,17 +14,12 @@ from typing import Any
 from engine import Value, total
 from engine.operations import FUNCTIONS
 from engine.rules import TABLE
-from nn.module import Module, Operand, check_row, check_size
+from nn.module import Module, Operand, check_row, check_size, random_from
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"identity": lambda z: z} | {
     rule.name: FUNCTIONS[rule.name] for rule in TABLE if rule.operands == ("x",)
 }
 RECTIFIERS = ("relu", "leaky_relu", "silu", "gelu")  # they pass on half of what comes
-
-
-def random_numbers(seed: int | Random) -> Random:
-    """Those of a seed from the start, or those of a Random from where it is."""
-    return seed if isinstance(seed, Random) else Random(seed)
 
 
 class Neuron(Module):
@@ -37,9 +32,9 @@ class Neuron(Module):
 
     def __init__(self, inputs: int, activation: str = "tanh", bias: bool = True, seed: int | Random = 0) -> None:
         check_size("inputs", inputs)
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ValueError(f"activation {activation!r} is unknown; there are {', '.join(ACTIVATIONS)}")
-        random = random_numbers(seed)
+        random = random_from(seed)
         bound = math.sqrt((6 if activation in RECTIFIERS else 3) / inputs)
         self.w = [Value(random.uniform(-bound, bound)) for _ in range(inputs)]
         self.b = Value(random.uniform(-1, 1) / math.sqrt(inputs)) if bias else None
@@ -78,7 +73,7 @@ class Layer(Module):
         self, inputs: int, neurons: int, activation: str = "tanh", bias: bool = True, seed: int | Random = 0
     ) -> None:
         check_size("neurons", neurons)
-        random = random_numbers(seed)
+        random = random_from(seed)
         self.neurons = [Neuron(inputs, activation, bias, random) for _ in range(neurons)]
 
     def __call__(self, x: Sequence[Operand]) -> list[Value]:
@@ -115,7 +110,7 @@ class MLP(Module):
     def __init__(self, inputs: int, sizes: Sequence[int], activation: str = "relu", seed: int | Random = 0) -> None:
         if not isinstance(sizes, (list, tuple)) or not sizes:
             raise ValueError(f"sizes is the list of the layers' neurons, such as [16, 16, 1]; given was {sizes!r}")
-        random = random_numbers(seed)
+        random = random_from(seed)
         activations = [activation] * (len(sizes) - 1) + ["identity"]
         self.layers = [
             Layer(inputs, neurons, activation, seed=random)
@@ -159,7 +154,7 @@ class RegressionMLP(Module):
     ) -> None:
         check_size("hidden", hidden)
         check_size("outputs", outputs)
-        random = random_numbers(seed)
+        random = random_from(seed)
         self.hidden = Layer(inputs, hidden, activation, seed=random)
         self.output = Layer(hidden, outputs, "identity", seed=random)
 

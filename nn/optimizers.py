@@ -6,11 +6,13 @@ step() computes every new number before it sets the first, so that an overflow l
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, TypeAlias
 
 from engine import DomainError, Value
-from nn.module import Module
+from nn.module import Module, shortened
 
 Rate: TypeAlias = float | Sequence[float]
 State: TypeAlias = Sequence[float]
@@ -33,15 +35,20 @@ class Optimizer:
         return ()
 
     def __init__(self, model: Module | Sequence[Value], learning_rate: Rate, weight_decay: float) -> None:
-        self.model, self.learning_rate, self.weight_decay = model, learning_rate, weight_decay
+        check_movable(model)
+        self.model, self.learning_rate = model, learning_rate
         self.state: dict[Value, State] = {}
-        check_number("weight_decay", weight_decay)
+        self.weight_decay = check_number("weight_decay", weight_decay)
         if not self.parameters():
             raise ValueError(f"{model!r} has no parameters, and {type(self).__name__} needs at least one to move")
         self.rates()
+        if isinstance(learning_rate, Real):
+            self.learning_rate = check_number("learning_rate", learning_rate)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(learning_rate={self.learning_rate!r})"
+        shown = {"learning_rate": self.learning_rate}
+        shown |= {key: value for key, value in sorted(vars(self).items()) if key not in ("model", "state") and value}
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
     def parameters(self) -> list[Value]:
         return self.model.parameters() if isinstance(self.model, Module) else list(self.model)
@@ -49,20 +56,16 @@ class Optimizer:
     def rates(self) -> dict[Value, float]:
         """The learning rate of each parameter. Raises ValueError for rates that aren't positive, or too many or few."""
         if not isinstance(self.learning_rate, Sequence) or isinstance(self.learning_rate, str):
-            check_number("learning_rate", self.learning_rate, above_zero=True)
-            return dict.fromkeys(self.parameters(), self.learning_rate)
+            return dict.fromkeys(self.parameters(), check_number("learning_rate", self.learning_rate, above_zero=True))
         layers = getattr(self.model, "layers", None)
         if not layers or len(layers) != len(self.learning_rate):
             count = f"{len(layers)} layers" if layers else "no .layers"
             raise ValueError(
                 f"learning_rate: {len(self.learning_rate)} learning rates were given for a model of {count}"
             )
-        for rate in self.learning_rate:
-            check_number("learning_rate", rate, above_zero=True)
+        numbers = [check_number("learning_rate", rate, above_zero=True) for rate in self.learning_rate]
         rates = {
-            parameter: rate
-            for layer, rate in zip(layers, self.learning_rate, strict=True)
-            for parameter in layer.parameters()
+            parameter: rate for layer, rate in zip(layers, numbers, strict=True) for parameter in layer.parameters()
         }
         for parameter in self.parameters():
             if parameter not in rates:
@@ -118,8 +121,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(model, learning_rate, weight_decay)
-        check_number("momentum", momentum)
-        self.momentum = momentum
+        self.momentum = check_number("momentum", momentum)
 
     @property
     def settings(self) -> tuple[float, ...]:
@@ -156,8 +158,24 @@ class Adam(Optimizer):
         return change, steps, mean, size
 
 
-def check_number(name: str, number: Any, above_zero: bool = False) -> None:
-    """ValueError unless this is a finite number, from 0 up or above 0."""
-    good = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
+def check_movable(model: object) -> None:
+    """ValueError unless this is a Module, or a list of leaves."""
+    if isinstance(model, Module):
+        return
+    for given in model if isinstance(model, (list, tuple)) else [model]:
+        if not isinstance(given, Value):
+            raise ValueError(f"an optimizer moves a Module, or a list of leaves; given was {shortened(given)}")
+        if given.rule is not None:
+            raise ValueError(f"an optimizer moves leaves, and {given.label or 'a node'} was made by {given.op}")
+    if isinstance(model, Value):
+        raise ValueError("an optimizer moves a Module, or a list of leaves: write [w] for a single one")
+
+
+def check_number(name: str, number: Any, above_zero: bool = False) -> float:
+    """The number, NumPy's as a float. ValueError unless it is finite, and from 0 up or above 0."""
+    good = isinstance(number, Real) and not isinstance(number, bool)
+    good = good and abs(number if isinstance(number, int) else float(number)) <= sys.float_info.max
     if not good or number < 0 or (above_zero and number == 0):
-        raise ValueError(f"{name} is a finite number {'above 0' if above_zero else 'from 0 up'}; given was {number!r}")
+        wanted = "above 0" if above_zero else "from 0 up"
+        raise ValueError(f"{name} is a finite number {wanted}; given was {shortened(number)}")
+    return number if type(number) in (int, float) else float(number)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 from typing import Any, TypeAlias
 
-from engine import Value
+from engine import Value, topological_order
 from engine.domain import number
 from nn.losses import Loss
-from nn.module import Module
+from nn.module import Module, random_from
 from nn.optimizers import Optimizer
 
 Table: TypeAlias = list[list[float]]
@@ -20,6 +19,8 @@ class Run:
 
     In each epoch it builds the graph of every sample anew; taped.py has the same run on a tape.
     """
+
+    depends = False  # does the loss depend on the model? The first graph tells
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Run:
         seed: int,
     ) -> None:
         self.model, self.optimizer, self.loss, self.rows, self.targets = model, optimizer, loss, rows, targets
-        self.batch_size, self.random = batch_size, Random(seed)
+        self.batch_size, self.random = batch_size, random_from(seed)
         self.parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters()]))
         self.samples = list(range(len(rows)))
         self.orders: list[list[int]] = []
@@ -108,9 +109,13 @@ class Run:
         """The graph of one sample's error."""
         self.place = f"sample {sample}"
         try:
-            return loss_of(self.model, self.loss, self.rows[sample], self.targets[sample])
+            graph = loss_of(self.model, self.loss, self.rows[sample], self.targets[sample])
         except ValueError as mismatch:
             raise ValueError(f"{self.place}: {mismatch}") from None
+        if not self.depends and not set(topological_order(graph)) & set(self.parameters):
+            raise ValueError("the loss doesn't depend on the model: compute it from the outputs that it is given")
+        self.depends = True
+        return graph
 
     def step(self) -> None:
         """One step of the optimizer. Raises DomainError, and moves nothing, where a weight wouldn't stay finite."""

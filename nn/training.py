@@ -71,6 +71,7 @@ def fit(
     optimizer = SGD(model) if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer) or not set(optimizer.parameters()) & set(model.parameters()):
         raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")
+    epochs, batch_size = int(epochs), batch_size if batch_size is None else int(batch_size)  # NumPy's as Python's
     run = Run(model, optimizer, _find_loss(loss), rows, targets, batch_size, seed)
     try:
         return _trained(_faster(run, backend), epochs, until, progress)
