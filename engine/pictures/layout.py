@@ -1,21 +1,28 @@
 """Where everything goes: DOT laid out by the program `dot`, or, where that is missing, by pygraphviz in this process.
 
-Both are Graphviz. Only positions are taken from it, as JSON, and svg.py draws; for PDF and PNG Graphviz draws, too.
+Both are Graphviz, though seldom of one version: boxes, texts and arrows are the same, and where they stand may differ,
+by a few points in a small graph and by a neuron's place in a network. Only positions are taken from it, as JSON, and
+svg.py draws; for PDF and PNG Graphviz draws, too.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
+import signal
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from io import StringIO
-from typing import Any, NamedTuple
+from subprocess import PIPE, Popen, TimeoutExpired
+from threading import Thread
+from time import monotonic
+from typing import IO, Any, NamedTuple
 
 from engine.text.names import shortened
 
-SECONDS = 60.0  # what the program may take
+SECONDS = 15.0  # what the program may take
+LARGEST = 10**8  # bytes that it may write
 
 Point = tuple[float, float]
 
@@ -101,21 +108,72 @@ def run(source: str, format: str) -> bytes:
 
 
 def _by_program(command: list[str], source: str) -> bytes:
-    # what Digraph.pipe runs, which has no time limit
+    # what Digraph.pipe runs, which has no limits
     try:
-        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(
-            f"`dot` was stopped because it took more than {SECONDS:g} s: draw less, or pass depth= for a network"
-        ) from None
+        program = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True)
     except OSError as error:
         raise RuntimeError(f"`dot` is on the PATH and can't be run: {error.strerror}") from None
-    if done.returncode < 0:  # a stack of its own overflows in deep graphs
-        raise RuntimeError(f"`dot` crashed (signal {-done.returncode}): draw a sub-expression, or pass depth=")
-    if done.returncode or not done.stdout:
-        said = _one_line(done.stderr.decode(errors="replace")) or "it said nothing"
-        raise RuntimeError(f"`dot` failed with exit code {done.returncode}: {said}")
-    return done.stdout
+    try:
+        streams = _Streams(program, source.encode())
+        if not streams.finished(SECONDS):
+            said = f"took more than {SECONDS:g} s" if streams.size <= LARGEST else f"wrote more than {LARGEST:,} bytes"
+            raise RuntimeError(f"`dot` was stopped because it {said}: draw less, or pass depth= for a network")
+    finally:
+        _end(program)
+    done, answer, complaint = program.wait(), bytes(streams.read[0]), streams.read[1].decode(errors="replace")
+    if done < 0:  # a stack of its own overflows in deep graphs
+        raise RuntimeError(f"`dot` crashed (signal {-done}): draw a sub-expression, or pass depth=")
+    if done or not answer:
+        raise RuntimeError(f"`dot` failed with exit code {done}: {_one_line(complaint) or 'it said nothing'}")
+    return answer
+
+
+class _Streams:
+    """What a program is given and what it answers, all at the same time, as pipes hold little."""
+
+    def __init__(self, program: Popen[bytes], given: bytes) -> None:
+        self.program, self.read = program, (bytearray(), bytearray())
+        self.threads = [Thread(target=self._write, args=[given], daemon=True)]
+        for stream, into in zip((program.stdout, program.stderr), self.read, strict=True):
+            self.threads.append(Thread(target=self._read, args=[stream, into], daemon=True))
+        for thread in self.threads:
+            thread.start()
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.read))
+
+    def finished(self, seconds: float) -> bool:
+        """Waits for the program; has it ended within the limits?"""
+        deadline = monotonic() + seconds
+        for thread in self.threads:
+            thread.join(max(0.0, deadline - monotonic()))
+        with suppress(TimeoutExpired):
+            self.program.wait(max(0.0, deadline - monotonic()))
+            return self.size <= LARGEST and not any(thread.is_alive() for thread in self.threads)
+        return False
+
+    def _write(self, given: bytes) -> None:
+        assert self.program.stdin
+        with suppress(OSError):  # it doesn't want it all
+            self.program.stdin.write(given)
+        with suppress(OSError):
+            self.program.stdin.close()
+
+    def _read(self, stream: IO[bytes], into: bytearray) -> None:
+        while (piece := os.read(stream.fileno(), 2**16)) and self.size <= LARGEST:
+            into += piece
+        if piece:
+            _end(self.program)
+
+
+def _end(program: Popen[bytes]) -> None:
+    """Ends a program and all that it has started."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(program.pid, signal.SIGKILL)
+    else:
+        program.kill()
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Both layout engines give the same picture; what goes wrong with them, and with files, is one sentence."""
+"""Both layout engines give the same picture but for places; what goes wrong with them and with files is a sentence."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def looks(svg: str) -> list[tuple[str, str, str | None]]:
 
 
 @each_graph
-def test_both_engines_give_the_same_picture(make: Callable[[], Built], request: pytest.FixtureRequest) -> None:
+def test_both_engines_give_the_same_picture_but_for_places(
+    make: Callable[[], Built], request: pytest.FixtureRequest
+) -> None:
     E = make()[0]
     with_program = draw(E).svg()
     request.getfixturevalue("no_program")
@@ -136,6 +138,46 @@ def test_a_dot_that_hangs_is_stopped(
         draw(readme()).svg()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_what_a_hanging_dot_has_started_ends_with_it(
+    dot: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dot(f"sleep 30 & echo $! > {tmp_path}/child; wait")
+    monkeypatch.setattr(engine.pictures.layout, "SECONDS", 1.0)
+    with pytest.raises(RuntimeError, match="more than 1 s"):
+        draw(readme()).svg()
+    assert not is_running(int((tmp_path / "child").read_text()))
+
+
+def test_a_dot_that_leaves_a_child_behind_is_not_waited_for_longer(
+    dot: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dot(f"sleep 30 & echo $! > {tmp_path}/child; exit 3")  # which holds on to the pipes
+    monkeypatch.setattr(engine.pictures.layout, "SECONDS", 1.0)
+    with pytest.raises(RuntimeError):
+        draw(readme()).svg()
+    assert not is_running(int((tmp_path / "child").read_text()))
+
+
+def is_running(process: int) -> bool:
+    """Is it, a moment later? One that has ended may wait to be noticed."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if state == "Z":
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_dot_that_writes_without_end_is_stopped(dot: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    dot("exec yes")
+    monkeypatch.setattr(engine.pictures.layout, "LARGEST", 10**6)
+    with pytest.raises(RuntimeError, match=r"^`dot` was stopped because it wrote more than 1,000,000 bytes: draw less"):
+        draw(readme()).svg()
 
 
 @pytest.mark.parametrize(
