@@ -13,6 +13,7 @@ from random import Random
 
 import nn
 from demos.plots import BLUE, GREY, VERMILLION, new_figure, save_figure
+from demos.program import program
 from engine import total
 
 GREEN = "#009E73"
@@ -120,4 +121,4 @@ def plot(model: nn.Module, points: list[Point], targets: list[list[float]], name
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main, "out"))

@@ -17,6 +17,7 @@ from demos import equations, gradient_descent, worked_example
 from demos.equations import HERE, RHO, Nodes, Recorded
 from demos.gradient_descent import slope
 from demos.matrices import ShapeError, add, column, ones, product, scaled, subtract, times, transpose
+from demos.program import program
 from engine import Value, derivative, jvp, topological_order
 
 Number: TypeAlias = Callable[[], float]
@@ -349,4 +350,4 @@ def print_contradictions() -> None:
 
 
 if __name__ == "__main__":
-    print_contradictions()
+    raise SystemExit(program(print_contradictions))

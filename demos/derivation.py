@@ -27,6 +27,7 @@ from demos.equations import (
     equations,
     network,
 )
+from demos.program import program
 from demos.worked_example import largest_difference
 from engine import draw, label
 
@@ -110,4 +111,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main, "out"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demos.plots import BLUE, GREY, VERMILLION, new_figure, save_figure
+from demos.program import program
 from engine import Value, cos, derivative
 
 X_START = (-0.95, 0.15)  # either side of the hill at -0.4
@@ -162,4 +163,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main, "out"))

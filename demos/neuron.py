@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from demos.program import program
 from engine import Stepper, Value, draw, label, tanh
 from engine.files import write_atomically
 from engine.pictures.picture import GREY, INK, WHITE
@@ -82,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main, "out"))

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import nn
 from demos.plots import BLUE, GREY, VERMILLION, find_pyplot, new_figure, save_figure
+from demos.program import silence, try_folder
 from demos.table import Table, TableError, read_table
 from engine import DomainError, Value, draw, film
 from engine.files import write_atomically
@@ -27,6 +28,7 @@ from nn.saving import from_dict, read_json
 
 DIABETES = Path(__file__).parent / "data" / "diabetes.csv"
 FEWEST_ROWS = 10
+LARGEST = 1e150  # mean or deviation, whose squares are added up
 SPLIT_SEED = 7  # the split stays the same whatever --seed draws the weights
 
 Row: TypeAlias = list[float]
@@ -41,8 +43,27 @@ class Scale:
 
     @classmethod
     def of(cls, name: str, column: Sequence[float]) -> Scale:
-        mean = math.fsum(column) / len(column)
-        return cls(name, mean, math.sqrt(math.fsum((x - mean) ** 2 for x in column) / len(column)))
+        try:
+            mean = math.fsum(column) / len(column)
+            deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in column) / len(column))
+        except OverflowError:
+            deviation = math.inf
+        if deviation > LARGEST:
+            raise TableError(f"column {name!r}: numbers up to {max(map(abs, column)):g} can't be standardised")
+        return cls(name, mean, deviation)
+
+    @classmethod
+    def read(cls, given: Any) -> Scale:
+        """From a weights file. Raises ValueError for what is no scale."""
+        if not isinstance(given, dict) or given.keys() != {"name", "mean", "deviation"}:
+            raise ValueError("a scale is an object with a name, a mean and a deviation")
+        mean, deviation = given["mean"], given["deviation"]
+        for x in (mean, deviation):
+            if isinstance(x, bool) or not isinstance(x, (int, float)) or not abs(x) <= LARGEST:
+                raise ValueError(f"the scale of {given['name']!r} has no finite mean or deviation")
+        if deviation <= 0:
+            raise ValueError(f"the scale of {given['name']!r} has no positive deviation")
+        return cls(str(given["name"]), float(mean), float(deviation))
 
     def standardise(self, x: float) -> float:
         return (x - self.mean) / self.deviation
@@ -76,9 +97,9 @@ class Regression:
             model = from_dict(data)
             if not isinstance(model, nn.RegressionMLP):
                 raise ValueError(f"it holds {model!r} and not a RegressionMLP")
-            inputs, target = [Scale(**scale) for scale in data["inputs"]], Scale(**data["target"])
-            if not all(math.isfinite(s.mean) and s.deviation > 0 for s in [*inputs, target]):
-                raise ValueError("a scale has no finite mean or no positive deviation")
+            inputs, target = [Scale.read(scale) for scale in data["inputs"]], Scale.read(data["target"])
+            if len(inputs) != model.arguments["inputs"]:
+                raise ValueError(f"it holds {len(inputs)} scales for the inputs of {model!r}")
         except (KeyError, TypeError, ValueError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ValueError(f"{path}: it is not a weights file of demos.regression: {reason}") from None
@@ -93,10 +114,11 @@ def split(count: int) -> tuple[list[int], list[int]]:
 
 
 def r_squared(targets: Sequence[float], predictions: Sequence[float]) -> float:
-    """1 - Σ(t - y)² / Σ(t - mean)²: 1 is perfect, 0 no better than the mean."""
+    """1 - Σ(t - y)² / Σ(t - mean)²: 1 is perfect, 0 no better than the mean; NaN where all targets are the same."""
     mean = math.fsum(targets) / len(targets)
     missed = math.fsum((t - y) ** 2 for t, y in zip(targets, predictions, strict=True))
-    return 1 - missed / math.fsum((t - mean) ** 2 for t in targets)
+    spread = math.fsum((t - mean) ** 2 for t in targets)
+    return 1 - missed / spread if spread else math.nan
 
 
 def least_squares(train: list[Row], targets: Sequence[float], test: list[Row]) -> list[float]:
@@ -115,11 +137,13 @@ def train(options: argparse.Namespace) -> None:
     table = read_table(options.file)
     if options.target not in table.columns:
         raise TableError(
-            f"{options.file}: there is no column {options.target!r}; the columns are {', '.join(table.columns)}"
+            f"{options.file}: there is no column {options.target!r} to predict; "
+            f"name one with --target: {', '.join(table.columns)}"
         )
     names = [name for name in table.columns if name != options.target]
     check_table(table, names)
-    find_pyplot()  # without matplotlib, say so before the training and not after it
+    find_pyplot()  # without matplotlib, or a folder to write to, say so before the training and not after it
+    try_folder(options.out)
     train_rows, test_rows = split(len(table))
     inputs = [Scale.of(name, [table.columns[name][i] for i in train_rows]) for name in names]
     target = Scale.of(options.target, [table.columns[options.target][i] for i in train_rows])
@@ -151,6 +175,9 @@ def report(regression: Regression, history: nn.History, parts: Mapping[str, Part
     X, T = parts["train"]
     print(f"E       {history.errors[0]:.6f} before, {history.errors[-1]:.6f} after {len(history.errors) - 1} epochs")
     for name, (xs, ts) in parts.items():
+        if len(set(ts)) == 1:
+            print(f"R² {name:<5} undefined: every target of these rows is {ts[0]:g}")
+            continue
         linear = least_squares(regression.standardise(X), T, regression.standardise(xs))
         ours = r_squared(ts, regression.predict(xs))
         print(f"R² {name:<5} {ours:.4f} network, {r_squared(ts, linear):.4f} ordinary least squares")
@@ -212,7 +239,7 @@ def plot_predictions(regression: Regression, parts: Mapping[str, Part], path: Pa
     lines = {"train": {"marker": "o", "color": BLUE, "fillstyle": "none"}, "test": {"marker": "D", "color": VERMILLION}}
     for name, (xs, ts) in parts.items():
         ys = regression.predict(xs)
-        fit = f"{name}, R² = {r_squared(ts, ys):.2f}"
+        fit = f"{name}, R² = {r_squared(ts, ys):.2f}" if len(set(ts)) > 1 else name
         axes.plot(ts, ys, linestyle="", markersize=4, markeredgewidth=0.8, label=fit, **lines[name])
     ends = [min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1])]
     axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=1)
@@ -280,6 +307,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (options.predict is None) != (options.weights is None):
             raise ValueError("--predict and --weights go together: the rows, and the network that predicts them")
         predict(options) if options.predict else train(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
     except (ValueError, OSError, ImportError, DomainError) as error:
         print(f"regression: {error}", file=sys.stderr)
         return 2

