@@ -255,12 +255,12 @@ BAD_TABLES = {
     "too large": (
         "a,price\n" + "\n".join(f"{i}e160,{i}" for i in range(12)),
         "price",
-        "column 'a': numbers up to 1e+161 can't be",
+        "numbers up to 1e+161 can't be",
     ),
     "huge": (
         "a,price\n" + "\n".join(f"{i / 10}e308,{i}" for i in range(12)),
         "price",
-        "column 'a': numbers up to 1e+308 can't be",
+        "numbers up to 1e+308 can't be",
     ),
     "empty cell": ("\n".join([*CELLS[:5], "101.5,,200"]), "price", "row 6, column 'rooms, all': the cell is empty"),
     "word": ("\n".join([*CELLS[:5], "101.5,many,200"]), "price", "row 6, column 'rooms, all': 'many' is not a finite"),
