@@ -157,7 +157,7 @@ TABLE = [
     # by y a term has no derivative at x < 0, nor at 0**0, unless c is 0
     Rule("term",  "term(x, y, c)",  "c * x ** y if c != 0 else 0",
          "term(x, y - 1, c * y)", "z * log0(relu(x)) / (1 - step(abs(z)) * (1 - step(x)))", "x ** y",
-         domain="c = 0, or x ** y in its own domain",
+         domain="c = 0, or x ** y in its own domain", shown=("term(x, y - 1, c * y)", "z * log0(x)", "x ** y"),
          says="c * x**y, a term of a polynomial: 0 once c is 0, so that x**2 has all its derivatives at x = 0"),
     # the first operand's share of the whole, exp(x) / sum of exp(xs); z * (1 - z) would cancel
     Rule("share", "share(xs)",      "first(softmax(xs))",

@@ -113,13 +113,14 @@ def _by_program(command: list[str], source: str) -> bytes:
         program = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True)
     except OSError as error:
         raise RuntimeError(f"`dot` is on the PATH and can't be run: {error.strerror}") from None
+    streams = _Streams(program, source.encode())
     try:
-        streams = _Streams(program, source.encode())
         if not streams.finished(SECONDS):
             said = f"took more than {SECONDS:g} s" if streams.size <= LARGEST else f"wrote more than {LARGEST:,} bytes"
             raise RuntimeError(f"`dot` was stopped because it {said}: draw less, or pass depth= for a network")
     finally:
         _end(program)
+        streams.close()
     done, answer, complaint = program.wait(), bytes(streams.read[0]), streams.read[1].decode(errors="replace")
     if done < 0:  # a stack of its own overflows in deep graphs
         raise RuntimeError(f"`dot` crashed (signal {-done}): draw a sub-expression, or pass depth=")
@@ -152,6 +153,14 @@ class _Streams:
             self.program.wait(max(0.0, deadline - monotonic()))
             return self.size <= LARGEST and not any(thread.is_alive() for thread in self.threads)
         return False
+
+    def close(self) -> None:
+        """Closes the pipes, once the program and those that read and write have ended."""
+        for thread in self.threads:
+            thread.join(1.0)
+        for stream in (self.program.stdout, self.program.stderr):
+            assert stream
+            stream.close()
 
     def _write(self, given: bytes) -> None:
         assert self.program.stdin

@@ -106,7 +106,7 @@ def test_the_measure_can_fail() -> None:
         same_as_eager(E)
     E = x.sin()
     E._data += 2**-53
-    with pytest.warns(UserWarning, match="was set to another number"), pytest.raises(AssertionError):
+    with pytest.raises(AssertionError):
         same_as_eager(E)
     assert bits([0.0]) != bits([-0.0])
     assert sizes(x * 3 - x * 2.5, [x]) == [5.5]
