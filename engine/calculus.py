@@ -10,8 +10,9 @@ import math
 from engine.domain import TOO_LARGE, DomainError, contribution_error, number, sum_error
 from engine.formulas import code, float_functions
 from engine.operations import FUNCTIONS, make
-from engine.order import topological_order
+from engine.order import check_root, topological_order
 from engine.rules import Rule
+from engine.text.names import display_names, find_node, shown
 from engine.value import Value, edges, operand
 
 TYPE_CHECKING = False
@@ -20,26 +21,33 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def derivative(E: Value, w: Value) -> Value:
+def derivative(E: Value, w: Value | str) -> Value:
     """∂E/∂w as a Value, a graph over the same nodes, which can be differentiated again; 0 where w doesn't reach E.
 
-    Raises TypeError for what isn't a Value; DomainError where a local derivative on the way is infinite or undefined.
+    w is a Value, or the name that it is shown by. Raises TypeError for what isn't one, ValueError for a name that isn't
+    in the graph, DomainError where a local derivative on the way is infinite or undefined.
 
     >>> x = Value(1.5, label="x")
-    >>> derivative(derivative(x**3, x), x).data
+    >>> derivative(derivative(x**3, x), "x").data
     9.0
     """
+    check_root(E, "derivative")
     return gradient(E, [w])[0]
 
 
-def gradient(E: Value, wrt: Sequence[Value]) -> list[Value]:
-    """[∂E/∂w for w in wrt], each a Value, by one backward pass over the graph; raises as derivative() does."""
+def gradient(E: Value, wrt: Sequence[Value | str]) -> list[Value]:
+    """[∂E/∂w for w in wrt], each a Value, by one backward pass over the graph; raises as derivative() does.
+
+    >>> x, w = Value(1.5, label="x"), Value(-0.5, label="w")
+    >>> [slope.data for slope in gradient(x * w, [x, "w"])]
+    [-0.5, 1.5]
+    """
+    check_root(E, "gradient")
     order = topological_order(E)
     if not isinstance(wrt, (list, tuple)):
         raise TypeError(f"gradients are with respect to a list of Values, such as [w, b], not {type(wrt).__name__}")
-    for w in wrt:
-        _check_value(w)
-    depends = dependents(order, wrt)
+    meant = [_meant(order, w) for w in wrt]
+    depends = dependents(order, meant)
     contributions: dict[Value, list[Value | float]] = {node: [] for node in depends}
     contributions.get(E, []).append(1.0)
     gradients: dict[Value, Value | float] = {}
@@ -51,33 +59,42 @@ def gradient(E: Value, wrt: Sequence[Value]) -> list[Value]:
                 for slot, contribution in zip(slots, _contributions(node, slots, upstream), strict=True):
                     if not _is_float(contribution, 0.0):
                         contributions[operand(node, slot)].append(contribution)
-    results = [gradients.get(w, 0.0) for w in wrt]
+    results = [gradients.get(w, 0.0) for w in meant]
     return [Value(result) if isinstance(result, float) else result for result in results]
 
 
-def hessian(E: Value, wrt: Sequence[Value]) -> list[list[Value]]:
+def hessian(E: Value, wrt: Sequence[Value | str]) -> list[list[Value]]:
     """The second derivatives ∂²E/∂w∂v, a row for each w in wrt, each a Value; raises as derivative() does.
 
     >>> x, y = Value(1.5), Value(-0.5)
     >>> [[value.data for value in row] for row in hessian(x**2 * y, [x, y])]
     [[-1.0, 3.0], [3.0, 0.0]]
     """
-    return [gradient(first, wrt) for first in gradient(E, wrt)]
+    check_root(E, "hessian")
+    firsts = gradient(E, wrt)
+    meant = [_meant(topological_order(E), w) for w in wrt]
+    return [gradient(first, meant) for first in firsts]
 
 
-def _check_value(given: object) -> None:
+def _meant(order: list[Value], given: Value | str) -> Value:
+    """The Value that is given, or the node of this graph that is shown by a name."""
+    if isinstance(given, str):
+        return find_node(display_names(order), given)
     if type(given) is not Value:
         raise TypeError(f"a derivative is with respect to a Value, not {type(given).__name__}")
+    return given
 
 
-def _check_mapping(name: str, given: object) -> None:
+def _meant_by(name: str, order: list[Value], given: Any) -> dict[Value, Any]:
+    """A mapping from Values or names as one from Values."""
     if not hasattr(given, "items"):
         raise TypeError(
             f"{name} takes a mapping from Values to numbers, such as {{w: 0.7}}, not {type(given).__name__}"
         )
-    for node in given:  # type: ignore[attr-defined]
-        if type(node) is not Value:
+    for node in given:
+        if not isinstance(node, (Value, str)):
             raise TypeError(f"{name} takes Values, a number for each, and was given {node!r} ({type(node).__name__})")
+    return {_meant(order, node): number for node, number in given.items()}
 
 
 def dependents(order: list[Value], roots: Sequence[Value]) -> set[Value]:
@@ -171,7 +188,7 @@ def local_derivatives(node: Value, slots: Sequence[int]) -> list[Value | float]:
 # -- forward mode
 
 
-def jvp(E: Value, tangents: Mapping[Value, float]) -> float:
+def jvp(E: Value, tangents: Mapping[Value, float] | Mapping[str, float]) -> float:
     """The directional derivative Σ ∂E/∂w · tangent(w), by forward mode: one pass from the leaves to E.
 
     Tangents are numbers per Value, leaf or not (0 where none is given). Raises TypeError for a key that isn't a Value,
@@ -181,16 +198,18 @@ def jvp(E: Value, tangents: Mapping[Value, float]) -> float:
     >>> jvp(x * w, {x: 1.0, w: 10.0})
     14.5
     """
-    _check_mapping("jvp", tangents)
-    speed = {node: number(tangent) for node, tangent in tangents.items()}
-    for node in topological_order(E):
-        if node not in tangents:
+    check_root(E, "jvp")
+    order = topological_order(E)
+    given = {node: number(tangent) for node, tangent in _meant_by("jvp", order, tangents).items()}
+    speed = dict(given)
+    for node in order:
+        if node not in given:
             whole = 0.0
             for slot, found, partial in edges(node):
                 if speed[found] != 0:
                     whole += speed[found] * partial
                     if not math.isfinite(whole):
-                        whole = _unneeded(E, node, slot, speed[found], tangents)
+                        whole = _unneeded(E, node, slot, speed[found], given)
                         break
             speed[node] = whole
     return speed[E]
@@ -200,7 +219,7 @@ def _unneeded(E: Value, node: Value, slot: int, tangent: float, tangents: Iterab
     """0 for the tangent of a node that E doesn't feel, as in backward(); raises what that raises, where E does."""
     arriving, *_ = gradient(E, [node, *tangents])
     if arriving.data != 0:
-        named = node.label or node.op
+        named = shown(node.label) if node.label else node.op
         raise DomainError(f"the tangent of {named} is {TOO_LARGE}: by operand {slot} comes {tangent!r} times its slope")
     return 0.0
 
@@ -208,7 +227,7 @@ def _unneeded(E: Value, node: Value, slot: int, tangent: float, tangents: Iterab
 # -- the same graph at another point
 
 
-def replay(E: Value, changes: Mapping[Value, Value | float]) -> Value:
+def replay(E: Value, changes: Mapping[Value, Value | float] | Mapping[str, Value | float]) -> Value:
     """The recorded graph with other numbers (or other Values) for some of its nodes: a new graph, the first untouched.
 
     The other leaves are copied with their present data. A Python `if` that chose while E was built isn't decided again.
@@ -218,16 +237,13 @@ def replay(E: Value, changes: Mapping[Value, Value | float]) -> Value:
     >>> replay(x * w, {w: 2.0}).data
     3.0
     """
+    check_root(E, "replay")
     order = topological_order(E)
-    nodes = set(order)
-    _check_mapping("replay", changes)
-    for node in changes:
+    nodes, meant = set(order), _meant_by("replay", order, changes)
+    for node in meant:
         if node not in nodes:
             raise ValueError(f"replay was given {node!r}, which is not in the graph of {E!r}")
-    given = {
-        node: new if type(new) is Value else Value(new, node.label)  # type: ignore[arg-type]
-        for node, new in changes.items()
-    }
+    given = {node: new if type(new) is Value else Value(new, node.label) for node, new in meant.items()}
     copies: dict[Value, Value] = rebuilt(order, given)
     return copies[E]
 

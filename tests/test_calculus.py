@@ -6,6 +6,7 @@ all paths from E to the leaf, which is what rounding acts on where paths cancel.
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import re
@@ -49,6 +50,7 @@ from engine import (
 )
 from engine.operations import FUNCTIONS, make
 from engine.rules import TABLE, Rule
+from engine.text.names import display_names
 from tests.graphs import GRAPHS, KINKED, SMOOTH, Built, Recipe, each_graph, each_smooth_graph, odd_numbers, recipes
 from tests.oracle import ORACLES
 
@@ -448,17 +450,17 @@ def test_a_derivative_replayed_elsewhere_is_the_derivative_there(recipe: Recipe,
     "call, error, words",
     [
         (lambda E, x: derivative(2.5, x), TypeError, "Value.*float"),  # type: ignore[arg-type]
-        (lambda E, x: derivative(E, "x"), TypeError, "Value.*str"),  # type: ignore[arg-type]
+        (lambda E, x: derivative(E, b"x"), TypeError, "Value.*bytes"),  # type: ignore[arg-type]
         (lambda E, x: gradient(E, x), TypeError, "list.*Value"),
         (lambda E, x: hessian(E, x), TypeError, "list.*Value"),
-        (lambda E, x: jvp(E, {"x": 1.5}), TypeError, "Value.*str"),  # type: ignore[dict-item]
-        (lambda E, x: jvp(E, {x: "1.5"}), TypeError, "str.*number"),  # type: ignore[dict-item]
+        (lambda E, x: jvp(E, {b"x": 1.5}), TypeError, "Value.*bytes"),  # type: ignore[arg-type]
+        (lambda E, x: jvp(E, {x: "1.5"}), TypeError, "str.*number"),  # type: ignore[arg-type]
         (lambda E, x: jvp(E, {x: math.nan}), DomainError, "nan.*finite"),
         (lambda E, x: jvp(E, x), TypeError, "Value"),
-        (lambda E, x: replay(E, {"x": 1.5}), TypeError, "replay.*Value.*str"),  # type: ignore[dict-item]
+        (lambda E, x: replay(E, {b"x": 1.5}), TypeError, "replay.*Value.*bytes"),  # type: ignore[arg-type]
         (lambda E, x: replay(E, {Value(0.3, "lost"): 1.5}), ValueError, "replay.*lost.*not in the graph"),
         (lambda E, x: replay(E, {E * 1.5: 1.5}), ValueError, "replay.*not in the graph"),
-        (lambda E, x: replay(E, {x: "1.5"}), TypeError, "str.*number"),  # type: ignore[dict-item]
+        (lambda E, x: replay(E, {x: "1.5"}), TypeError, "str.*number"),  # type: ignore[arg-type]
         (lambda E, x: replay(E, {x: math.inf}), DomainError, "inf.*finite"),
         (lambda E, x: gradcheck(2.5), TypeError, "Value.*float"),  # type: ignore[arg-type]
         (lambda E, x: topological_order([E]), TypeError, "Value.*list"),  # type: ignore[arg-type]
@@ -858,3 +860,41 @@ def test_gradcheck_finds_every_row_that_is_off_by_one_in_ten_thousand(rule: Rule
         assert [check.verdict for check in edges] == expected, report
         found += "wrong" in expected
     assert found
+
+
+# -- by name
+
+
+@each_graph
+def test_a_name_stands_for_the_node_that_is_shown_by_it(make: Callable[[], Built]) -> None:
+    E, leaves = make()
+    names = display_names(topological_order(E))
+    for leaf in (leaf for leaf in leaves if leaf in names):
+        assert said(functools.partial(derivative_number, E, names[leaf])) == said(
+            functools.partial(derivative_number, E, leaf)
+        )
+        assert said(functools.partial(jvp, E, {names[leaf]: 1.7})) == said(functools.partial(jvp, E, {leaf: 1.7}))
+
+
+def numbers(rows: list[list[Value]]) -> list[list[float]]:
+    return [[value.data for value in row] for row in rows]
+
+
+def derivative_number(E: Value, w: Value | str) -> float:
+    return derivative(E, w).data
+
+
+def test_several_names_and_a_replay_by_name() -> None:
+    x, w = Value(1.5, "x"), Value(-0.5, "w")
+    E = x**2 * w
+    assert [each.data for each in gradient(E, ["x", w])] == [each.data for each in gradient(E, [x, w])]
+    assert numbers(hessian(E, ["x", "w"])) == numbers(hessian(E, [x, w]))
+    assert replay(E, {"w": 0.7}).data == replay(E, {w: 0.7}).data == 1.5**2 * 0.7
+
+
+@pytest.mark.parametrize(
+    "call", [lambda E: derivative(E, "q"), lambda E: jvp(E, {"q": 1.0}), lambda E: replay(E, {"q": 1.0})]
+)
+def test_an_unknown_name_is_refused_with_those_there_are(call: Callable[[Value], object]) -> None:
+    with pytest.raises(ValueError, match=r"^no node is named 'q'; there are x, E$"):
+        call(Value(0.7, "x") * 1.3)
