@@ -162,6 +162,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
+    def print_help(self, file: Any = None) -> None:
+        print(self.format_help(), end="", file=file)  # argparse's own passes over what can't be written
+
 
 def parser(name: str) -> Parser:
     """The arguments of one subcommand."""
@@ -191,7 +194,11 @@ def arranged(arguments: Iterable[str], options: dict[str, dict[str, Any]]) -> li
         elif argument in options or (joined and flag in options and flag.startswith("--")):
             first.append(argument)
             if not joined and options[flag].get("action") != "store_true":
-                first += islice(remaining, 1)  # its value
+                for value in islice(remaining, 1):
+                    if value.startswith("-") and value not in options:  # argparse would take it for an option, too
+                        first[-1] += f"={value}" if flag.startswith("--") else value
+                    else:
+                        first.append(value)
         else:
             others.append(argument)
     return [*first, "--", *others]
@@ -224,15 +231,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     print_whatever_the_encoding()
+    if sys.stdout is None:
+        return failed("the output can't be written: standard output is closed")
     try:
-        status = run(sys.argv[1:] if argv is None else argv)
-        if sys.stdout:
-            sys.stdout.flush()
+        try:
+            status = run(sys.argv[1:] if argv is None else argv)
+        except SystemExit as done:  # argparse, after --help
+            status = done.code if isinstance(done.code, int) else 0
+        sys.stdout.flush()
         return status
     except (UsageError, ExpressionError, DomainError) as error:
         return failed(error)
-    except SystemExit as done:  # argparse, after --help
-        return done.code if isinstance(done.code, int) else 0
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # who reads has read enough

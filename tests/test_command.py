@@ -100,14 +100,33 @@ def test_a_closed_pipe_is_fine() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
-def test_a_full_disk_is_a_sentence() -> None:
+@pytest.mark.parametrize("arguments", [["check", "x*x", "x=2"], ["--help"], ["film", "--help"]], ids=" ".join)
+def test_a_full_disk_is_a_sentence(arguments: list[str]) -> None:
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*COMMAND, "check", "x*x", "x=2"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT)
+        done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, cwd=ROOT)
     assert done.returncode == 2 and done.stderr.startswith(b"stepgrad: the output can't be written")
     assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize("command", ["step", "check", "explain"])
+def test_a_closed_output_is_a_sentence(command: str) -> None:
+    called = [*COMMAND, command, "x*x", "x=2"]
+    closed = f"import os; os.close(1); os.execv({called[0]!r}, {called!r})"
+    done = subprocess.run([sys.executable, "-c", closed], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "stepgrad: the output can't be written: standard output is closed\n"
+
+
+def test_a_file_name_may_begin_with_a_minus_sign(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["-o", "-dash.svg", "x*x", "x=2"], ["x*x", "x=2", "-o", "-dash.svg"]):
+        assert said(capsys, "draw", *arguments) == (0, "wrote -dash.svg\n", "")
+        (tmp_path / "-dash.svg").unlink()
+
+
 def test_control_c_ends_it_with_130() -> None:
     """It comes where the command writes, and waits, as a pipe holds less than what explain prints here."""
     many = "+".join(f"a{i}*tanh(x)" for i in range(140))
