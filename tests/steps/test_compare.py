@@ -9,7 +9,7 @@ import pytest
 
 from engine import Value, label, topological_order
 from engine.steps.compare import compare, rounds_to
-from engine.steps.passes import MISTAKES, record
+from engine.steps.passes import MISTAKES, Pass, record
 from engine.steps.stepper import Stepper
 from engine.text.names import number_text
 from tests.graphs import GRAPHS, Built, each_graph
@@ -343,3 +343,81 @@ def test_what_compare_cannot_use_is_refused(gradients: object, error: type[Excep
 def test_an_unknown_mistake_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match="mistake 'plus' is unknown; there are assign, preorder"):
         Stepper(shared()[0], mistake="plus")
+
+
+# -- what exactly is said
+
+
+def differing() -> Built:
+    """Gradients that no classic mistake has in common: 0 by z, and numbers that agree to four digits."""
+    a, b, z = Value(1.7, "a"), Value(-0.6, "b"), Value(0.9, "z")
+    E = (a * b).tanh() * a + z * 0.0
+    E.label = "E"
+    return E, [a, b, z]
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "lines"),
+    [
+        (differing, {"z": 0.0}, ["compare: the gradient is that of the chain rule"]),
+        (differing, {"z": 0.0, "E": 1}, ["compare: all 2 gradients are those of the chain rule"]),
+        (differing, {"z": 0.3}, ["compare: z.grad is 0, and 0.3 was given"]),
+        (differing, {"z": 0.3, "E": 1}, ["compare: z.grad is 0, and 0.3 was given"]),
+        (
+            differing,
+            {"z": 0.3, "a": 0.7},
+            [
+                "compare: z.grad is 0, and 0.3 was given",
+                "a.grad is -1.185, and 0.7 was given",
+                "no classic mistake has these numbers; the first is the first that is off, in backward order",
+            ],
+        ),
+        (differing, {"E": 1.00004}, ["compare: E.grad is 1.0, and 1.00004 was given"]),
+    ],
+    ids=lambda given: given.__name__ if callable(given) else None,
+)
+def test_a_comparison_says_exactly_this(make: Callable[[], Built], given: dict[str, float], lines: list[str]) -> None:
+    assert repr(compare(make()[0], given)).splitlines() == lines
+
+
+@pytest.mark.parametrize("way", MISTAKES.values(), ids=MISTAKES)
+@each_graph
+def test_every_order_visits_every_node_once(make: Callable[[], Built], way: Pass) -> None:
+    order = topological_order(make()[0])
+    visited = list(way.visits(order))
+    assert len(visited) == len(order) and set(visited) == set(order)
+
+
+@each_graph
+def test_without_a_seed_every_gradient_is_0(make: Callable[[], Built]) -> None:
+    final = record(topological_order(make()[0]), MISTAKES["no-seed"]).final
+    assert not any(final.values())
+
+
+def test_what_an_earlier_pass_left_at_the_root() -> None:
+    E, x = shared()[0], Value(0.7)
+    assert Stepper(E, mistake="no-reset").run().E.grad == 1.0  # ∂E/∂E is set, not added to
+    for name in ("no-reset", "no-zero-grad"):
+        x.grad = 0.3
+        stepper = Stepper(x, mistake=name).run()
+        assert x.grad == (1.3 if name == "no-reset" else 2.0)  # a leaf that is a root of its own adds
+        stepper.restore()
+
+
+def test_a_mistake_is_silent_where_it_loses_nothing() -> None:
+    once = (Value(0.7, "w") * 1.3).tanh()
+    assert walk(once, "once")[1] == []
+    one = Value(2.0, "w") * 0.5
+    assert walk(one, "seed-data")[1] == []
+
+
+def test_each_loss_is_told_once() -> None:
+    for name, times in (("no-reset", 6), ("preorder", 1), ("no-zero-grad", 2)):
+        _, said = walk(shared()[0], name)
+        assert len(said) == len(set(said)) == times, said
+
+
+@pytest.mark.parametrize("given, tolerance, right", [(1.5, 0.5, True), (0.5, 0.5, True), (1.6, 0.5, False)])
+def test_a_tolerance_includes_its_bound(given: float, tolerance: float, right: bool) -> None:
+    assert rounds_to(1.0, given, tolerance) == right
+    assert rounds_to(1.2345674, 1.234568)  # of seven digits one may be off, within a millionth
