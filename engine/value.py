@@ -269,7 +269,13 @@ def _doubtful(order: list[Any], leaves: list[tuple[Any, float | None]], most: in
         many = type(x) is tuple
         if not unread.isdisjoint(x) if many else x in unread or y in unread:
             # a product has the very number of one operand as its partial by the other
-            if many or (x in unread and node._dy is not x._data) or (y in unread and node._dx is not y._data):
+            if type(y) is float and node._dx is y:
+                kept = x._data * y == node._data
+            else:
+                kept = (
+                    not many and (x not in unread or node._dy is x._data) and (y not in unread or node._dx is y._data)
+                )
+            if not kept:
                 doubtful.append(node)
             unread.difference_update(x if many else (x, y))
             if not unread:
