@@ -90,7 +90,7 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     neg = floor = sqrt = exp = exp2 = expm1 = log = log2 = log10 = log1p = _unary
     sin = cos = tan = asin = acos = atan = _unary
     sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
-    sigmoid = logsigmoid = softplus = relu = leaky_relu = elu = silu = gelu = step = sign = _unary
+    sigmoid = logsigmoid = softplus = relu = leaky_relu = elu = silu = gelu = step = sign = detach = _unary
     add = sub = mul = div = mod = logaddexp = atan2 = hypot = maximum = minimum = greater = unit = _binary
     total = logsumexp = share = _many
 

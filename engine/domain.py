@@ -83,6 +83,13 @@ def comparand(other: Value | float) -> float:
     return number(other) if data is None else data
 
 
+def frozen() -> float:
+    """Raises TypeError: a number read while a tape is recorded would be the same in each of its replays."""
+    raise TypeError(
+        "a tape would keep the .data read here for ever: write detach(x) for its number, or maximum, relu, …"
+    )
+
+
 def settle(rule: Rule, operands: Sequence[Value | float], numbers: Sequence[float]) -> tuple[float, list[float | None]]:
     """The value and the partials, computed with care where the quick way failed: a partial may be inf or nan.
 
@@ -151,6 +158,6 @@ def operands_text(rule: Rule, operands: Sequence[Value | float]) -> str:
     """Operands as `x = -0.5 (w), y = 3.0`."""
     texts = []
     for slot, operand in enumerate(operands[:LISTED]):
-        number, label = (operand, None) if isinstance(operand, float) else (operand.data, operand.label)
+        number, label = (operand, None) if isinstance(operand, float) else (operand._data, operand.label)
         texts.append(f"{operand_name(rule, slot)} = {number!r}" + (f" ({shown(label)})" if label else ""))
     return listed(texts, len(operands))

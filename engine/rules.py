@@ -21,10 +21,13 @@ class Rule:
     is 0. A row over any number of operands, xs, has one formula for the list of its partials.
     Where textbooks print other forms, which lose digits somewhere, the row names them and they are never computed with:
     `shown` in the place of its own, or `also` beside them. `says` is what isn't school knowledge, with its source.
+    `shared` is for a tape that computes many samples at once: what value and partials share, then these by it. decay(x)
+    is exp(-x) for x >= 0, and tanh_rest(x) what tanh needs of it (tape/functions.py).
     """
 
     __slots__ = (
-        "also", "domain", "function", "many", "name", "operands", "partials", "says", "shown", "typed", "value",
+        "also", "domain", "function", "many", "name", "operands", "partials", "says", "shared", "shown",
+        "typed", "value",
     )  # fmt: skip
 
     def __init__(
@@ -37,10 +40,11 @@ class Rule:
         shown: tuple[str, ...] = (),
         also: tuple[str, ...] = (),
         says: str = "",
+        shared: tuple[str, ...] = (),
     ) -> None:
         self.name, self.typed, self.value, self.domain, self.says = name, typed, value, domain, says
         self.partials, self.shown, self.also = partials, shown or partials, also or shown
-        self.many = "xs" in typed
+        self.shared, self.many = shared, "xs" in typed
         self.operands = ("xs",) if self.many else ("x", "y", "c")[: len(partials)]
         self.function: Callable[..., Any]  # over Values and numbers; made from the row by operations.py
 
@@ -96,7 +100,9 @@ TABLE = [
     # -- hyperbolic functions
     Rule("sinh",  "sinh(x)",        "sinh(x)",                                  "cosh(x)"),
     Rule("cosh",  "cosh(x)",        "cosh(x)",                                  "sinh(x)"),
-    Rule("tanh",  "tanh(x)",        "tanh(x)",                                  "sech(x)**2", also=("1 - z**2",)),
+    Rule("tanh",  "tanh(x)",        "tanh(x)",                                  "sech(x)**2", also=("1 - z**2",),
+         shared=("v = tanh_rest(x)", "copysign(x + x * v if abs(x) < 0.625 else 1 - v, x)",
+                 "1 - z**2 if abs(x) < 0.625 else v * (2 - v)")),
     Rule("asinh", "asinh(x)",       "asinh(x)",                                 "1 / hypot(1, x)",
          shown=("1 / sqrt(1 + x**2)",)),
     Rule("acosh", "acosh(x)",       "acosh(x)",                                 "1 / (sqrt(x - 1) * sqrt(x + 1))",
@@ -105,11 +111,13 @@ TABLE = [
          domain="-1 < x < 1", shown=("1 / (1 - x**2)",)),
     # -- activations, and the error function
     Rule("sigmoid", "sigmoid(x)",   "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", "sech(x / 2)**2 / 4",
-         shown=("z * (1 - z)",), says="the logistic function, 1 / (1 + exp(-x))"),
+         shown=("z * (1 - z)",), says="the logistic function, 1 / (1 + exp(-x))",
+         shared=("e = decay(abs(x))", "(1 if x >= 0 else e) / (1 + e)", "z * (e * z if x >= 0 else 1 - z)")),
     Rule("logsigmoid", "logsigmoid(x)", "-softplus(-x)",                        "sigmoid(-x)",
          says="log(sigmoid(x)), which doesn't underflow"),
     Rule("softplus", "softplus(x)", "(x if x > 0 else 0) + log1p(exp(-abs(x)))", "sigmoid(x)",
-         says="log(1 + exp(x)), a relu without a kink (Dugas et al., 2000)"),
+         says="log(1 + exp(x)), a relu without a kink (Dugas et al., 2000)",
+         shared=("e = decay(abs(x))", "(x if x > 0 else 0) + log1p(e)", "(1 if x >= 0 else e) / (1 + e)")),
     Rule("relu",  "relu(x)",        "x if x > 0 else 0",                        "step(x)",
          says="the rectified linear unit (Nair and Hinton, 2010)"),
     Rule("leaky_relu", "leaky_relu(x)", "x if x > 0 else 0.01 * x",             "0.01 + 0.99 * step(x)",
@@ -118,7 +126,9 @@ TABLE = [
          says="the exponential linear unit, with α = 1 (Clevert, Unterthiner and Hochreiter, 2016)"),
     Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) + x * sech(x / 2)**2 / 4",
          shown=("sigmoid(x) * (1 + x * sigmoid(-x))",),
-         says="the sigmoid linear unit, or swish (Elfwing, Uchibe and Doya, 2018)"),
+         says="the sigmoid linear unit, or swish (Elfwing, Uchibe and Doya, 2018)",
+         shared=("e = decay(abs(x)); s = (1 if x >= 0 else e) / (1 + e)", "x * s",
+                 "s * (1 + x * (e * s if x >= 0 else 1 - s))")),
     Rule("gelu",  "gelu(x)",        "x * (erfc(-x / sqrt(2)) / 2)",
          "erfc(-x / sqrt(2)) / 2 + x * gauss(x / sqrt(2)) / sqrt(2 * pi)",
          says="Gaussian error linear unit: x times the share of normal numbers below x (Hendrycks and Gimpel, 2016)"),
@@ -146,6 +156,7 @@ TABLE = [
     Rule("step",  "step(x)",        "1 if x > 0 else 0",                        "0"),
     Rule("sign",  "sign(x)",        "1 if x > 0 else -1 if x < 0 else 0",       "0"),
     Rule("greater", "greater(x, y)", "1 if x > y else 0.5 if x == y else 0",    "0", "0"),
+    Rule("detach", "detach(x)",     "x",                                        "0"),
     Rule("sech",  "sech(x)",        "2 * exp(-abs(x)) / (1 + exp(-abs(x))**2)", "-z * tanh(x)"),
     Rule("circ",  "circ(x)",        "sqrt((1 - x) * (1 + x))",                  "-x / z",     domain="-1 <= x <= 1"),
     Rule("gauss", "gauss(x)",       "exp(-x**2)",                               "-2 * (x * z)"),

@@ -11,7 +11,7 @@ from _thread import RLock  # threading would take longer to import than the engi
 from itertools import islice
 from operator import add, attrgetter, eq, ge, gt, le, lt, mod, mul, ne, sub, truediv
 
-from engine.domain import DomainError, comparand, gradient_error, number, numpy_instead
+from engine.domain import RECORDING, DomainError, comparand, frozen, gradient_error, number, numpy_instead
 from engine.order import topological_order
 from engine.text.names import shown
 
@@ -66,7 +66,7 @@ class Value:
         neg = abs = floor = sqrt = exp = exp2 = expm1 = log = log2 = log10 = log1p = _unary
         sin = cos = tan = asin = acos = atan = _unary
         sinh = cosh = tanh = asinh = acosh = atanh = sech = circ = gauss = erf = erfc = log0 = _unary
-        sigmoid = logsigmoid = softplus = relu = leaky_relu = elu = silu = gelu = step = sign = _unary
+        sigmoid = logsigmoid = softplus = relu = leaky_relu = elu = silu = gelu = step = sign = detach = _unary
 
     def __init__(self, data: float, label: str | None = None) -> None:
         self.label = label
@@ -87,8 +87,11 @@ class Value:
 
     @property
     def data(self) -> float:
-        """The number. Only a leaf's can be assigned: what is computed from it is of the moment it was computed."""
-        return self._data
+        """The number. Only a leaf's can be assigned: what is computed from it is of the moment it was computed.
+
+        Raises TypeError while a tape is recorded, in which the number would stay as it is now.
+        """
+        return self._data if not RECORDING.get() else frozen()
 
     @data.setter
     def data(self, data: float) -> None:
@@ -286,9 +289,9 @@ def _doubtful(order: list[Any], leaves: list[tuple[Any, float | None]], most: in
 def first_stale(order: list[Any], at_most: int | None = None) -> str | None:
     """What to say if the operations (or the first at_most) aren't those of their leaves' present data, else None."""
     for node in islice((node for node in order if node.rule), at_most):
-        numbers = [given if type(given) is float else given.data for given in node.inputs]
+        numbers = [given if type(given) is float else given._data for given in node.inputs]
         try:
-            stale = node.rule.apply(numbers) != node.data
+            stale = node.rule.apply(numbers) != node._data
         except DomainError:
             stale = True
         if stale:

@@ -74,6 +74,7 @@ def hinge(ys: Sequence[Value], t: float | Targets) -> Value:
     return relu(margin)
 
 
+ANY_TARGETS = (half_squared_error, half_mean_over_outputs)  # take any numbers, one for each output
 LOSSES: dict[str, Loss] = {
     loss.__name__: loss for loss in (half_squared_error, half_mean_over_outputs, softmax_cross_entropy, hinge)
 }

@@ -7,41 +7,46 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from engine import DomainError, Value
+from engine.formulas import float_functions, python_source
 from nn.module import Module, shortened
 
 Rate: TypeAlias = float | Sequence[float]
 State: TypeAlias = Sequence[float]
+Formulas: TypeAlias = Mapping[str, str]
 
 
 class Optimizer:
     """What optimizers share: the parameters, a learning rate for all or one per layer, and the step.
 
-    An optimizer of one's own is a subclass with `change`, a static function from the slope, a parameter's state (which
-    begins as `start`) and the `settings` to the change for a learning rate of 1 and the next state. The tape compiles
-    its source, so that it may use math and nothing else from outside.
+    An optimizer of one's own is a subclass with formulas in the notation of the table, line after line: those of `each`
+    say what becomes of a parameter, by its `slope`, its state (which begins as `start`), the `settings` and what was
+    computed before; the line "step" is the change for a learning rate of 1. What is the same for all parameters,
+    such as a number of steps, is computed `once`. Or it is a subclass with a step() of its own.
     """
 
-    change: Callable[..., State]
-    start: State = ()
+    start: ClassVar[Mapping[str, float]] = {}
+    once: ClassVar[Formulas] = {}
+    each: ClassVar[Formulas] = {"step": "slope"}
 
     @property
-    def settings(self) -> tuple[float, ...]:
-        """The numbers that change() takes last."""
-        return ()
+    def settings(self) -> dict[str, float]:
+        """The numbers that the formulas use beside slope and state."""
+        return {}
 
     def __init__(self, model: Module | Sequence[Value], learning_rate: Rate, weight_decay: float) -> None:
         check_movable(model)
         self.model, self.learning_rate = model, learning_rate
         self.state: dict[Value, State] = {}
         self.weight_decay = check_number("weight_decay", weight_decay)
-        if not self.parameters():
+        if not self.rates():
             raise ValueError(f"{model!r} has no parameters, and {type(self).__name__} needs at least one to move")
-        self.rates()
         if isinstance(learning_rate, Real):
             self.learning_rate = check_number("learning_rate", learning_rate)
 
@@ -82,13 +87,12 @@ class Optimizer:
     def step(self) -> None:
         """Moves every parameter that has a gradient, or none and raises DomainError if one would not stay finite."""
         numbers: dict[Value, float] = {}
-        state = dict(self.state)
+        state, settings, change = dict(self.state), self.settings.values(), self.change()
         for parameter, rate in self.rates().items():
             if parameter.grad is not None:
                 slope = parameter.grad + self.weight_decay * parameter.data
-                given = *self.state.get(parameter, self.start), *self.settings
-                change, *state[parameter] = self.change(slope, *given)
-                numbers[parameter] = parameter.data - rate * change
+                step, *state[parameter] = change(slope, *self.state.get(parameter, self.start.values()), *settings)
+                numbers[parameter] = parameter.data - rate * step
                 if not math.isfinite(numbers[parameter]):
                     raise DomainError(
                         f"{type(self).__name__} would step from {parameter.data!r} to {numbers[parameter]} at "
@@ -97,6 +101,41 @@ class Optimizer:
         for parameter, number in numbers.items():
             parameter.data = number
         self.state = state
+
+    def change(self) -> Callable[..., State]:
+        """The formulas as a function of floats: of the slope, the state and the settings."""
+        state, count = list(self.start), len(self.start)
+        given = (*state, *self.settings)
+        if not self.once:
+            return function(self.each, ("slope", *given), ("step", *state))
+        own = function(self.each, ("slope", *given, *self.once), ("step", *state))
+        common = [i for i, name in enumerate(state) if name in self.once]
+        further = [i for i, name in enumerate(self.once) if name not in state]
+        shared = cache(function(self.once, given, tuple(self.once)))  # most parameters have made as many steps
+
+        def change(slope: float, *given: float) -> State:
+            now = list(given)
+            made = shared(*[x if i in common or i >= count else 0.0 for i, x in enumerate(given)])
+            for i in common:
+                now[i] = made[list(self.once).index(state[i])]
+            return own(slope, *now, *[made[i] for i in further])
+
+        return change
+
+
+@cache
+def _compiled(formulas: tuple[tuple[str, str], ...], names: tuple[str, ...], results: tuple[str, ...]) -> Any:
+    lines = [f"    {name} = {python_source(formula)}" for name, formula in formulas]
+    source = "\n".join([f"def change({', '.join(names)}):", *lines, f"    return ({', '.join(results)},)"])
+    functions = float_functions() | {"hypot": math.hypot}
+    exec(source, functions)
+    return functions["change"]
+
+
+def function(formulas: Formulas, names: tuple[str, ...], results: tuple[str, ...]) -> Callable[..., State]:
+    """Formulas, line after line, as a function of floats, compiled once. Raises ValueError where one can't be read."""
+    compiled: Callable[..., State] = _compiled(tuple(formulas.items()), tuple(dict.fromkeys(names)), results)
+    return compiled
 
 
 class SGD(Optimizer):
@@ -111,7 +150,8 @@ class SGD(Optimizer):
     1.2
     """
 
-    start = (0.0,)
+    start: ClassVar = {"velocity": 0.0}
+    each: ClassVar = {"velocity": "momentum * velocity + slope", "step": "velocity"}
 
     def __init__(
         self,
@@ -124,13 +164,8 @@ class SGD(Optimizer):
         self.momentum = check_number("momentum", momentum)
 
     @property
-    def settings(self) -> tuple[float, ...]:
-        return (self.momentum,)
-
-    @staticmethod
-    def change(slope: float, velocity: float, momentum: float) -> State:
-        velocity = momentum * velocity + slope
-        return velocity, velocity
+    def settings(self) -> dict[str, float]:
+        return {"momentum": self.momentum}
 
 
 class Adam(Optimizer):
@@ -144,18 +179,27 @@ class Adam(Optimizer):
     1.4
     """
 
-    start = (0.0, 0.0, 0.0)
+    start: ClassVar = {"steps": 0.0, "mean": 0.0, "size": 0.0}
+    once: ClassVar = {
+        "steps": "steps + 1",
+        "of_mean": "1 - beta1**steps",
+        "of_size": "sqrt(1 - beta2**steps)",
+    }
+    each: ClassVar = {
+        "mean": "beta1 * mean + rest1 * slope",
+        "size": "hypot(sqrt(beta2) * size, sqrt(rest2) * slope)",  # the root of the mean square, which may overflow
+        "step": "mean / of_mean / (size / of_size + eps)",
+    }
+    betas, eps = (0.9, 0.999), 1e-8
 
     def __init__(self, model: Module | Sequence[Value], learning_rate: Rate = 0.001, weight_decay: float = 0.0) -> None:
         super().__init__(model, learning_rate, weight_decay)
 
-    @staticmethod
-    def change(slope: float, steps: float, mean: float, size: float) -> State:
-        # size is the root of the mean square, which itself would overflow
-        steps, mean = steps + 1.0, 0.9 * mean + 0.1 * slope
-        size = math.hypot(math.sqrt(0.999) * size, math.sqrt(0.001) * slope)
-        change = mean / (1.0 - 0.9**steps) / (size / math.sqrt(1.0 - 0.999**steps) + 1e-8)
-        return change, steps, mean, size
+    @property
+    def settings(self) -> dict[str, float]:
+        beta1, beta2 = self.betas
+        rest1, rest2 = (float(1 - Fraction(str(beta))) for beta in self.betas)  # 1 - 0.9 isn't 0.1
+        return {"beta1": beta1, "rest1": rest1, "beta2": beta2, "rest2": rest2, "eps": self.eps}
 
 
 def check_movable(model: object) -> None:

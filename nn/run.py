@@ -25,7 +25,9 @@ class Run:
     def __init__(
         self,
         model: Module,
+        parameters: list[Value],
         optimizer: Optimizer,
+        rates: dict[Value, float],
         loss: Loss,
         rows: Table,
         targets: Table,
@@ -34,7 +36,7 @@ class Run:
     ) -> None:
         self.model, self.optimizer, self.loss, self.rows, self.targets = model, optimizer, loss, rows, targets
         self.batch_size, self.random = batch_size, random_from(seed)
-        self.parameters = list(dict.fromkeys([*model.parameters(), *optimizer.parameters()]))
+        self.parameters, self.rates = list(dict.fromkeys([*parameters, *rates])), rates
         self.samples = list(range(len(rows)))
         self.orders: list[list[int]] = []
         self.epoch, self.place = 1, "the start"

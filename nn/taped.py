@@ -1,77 +1,95 @@
 """Training on a tape: one sample's graph is recorded once, and whole epochs run in a compiled loop.
 
-The loop is made of the tape's replay and of the optimizer's own change(), whose source is compiled with it. Whatever
-the loop can't do (a number that isn't finite, an optimizer with a step of its own) is left to the run it was made from.
+The loop is made of the tape's replay and of the optimizer's formulas. Whatever the loop can't do (a number that isn't
+finite, an optimizer with a step of its own) is left to the run it was made from.
 """
 
 from __future__ import annotations
 
-import dis
-import inspect
 import math
-import textwrap
 import time
 from contextlib import suppress
-from types import CodeType
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from engine import DomainError, Value
-from engine.tape.tape import FEW, MANY, Tape, recording
+from engine.tape.loops import WIDTH, Loops
+from engine.tape.tape import Tape, address, recording
+from nn.losses import ANY_TARGETS
 from nn.optimizers import Optimizer
 from nn.run import Parted, Run, loss_of
 
-EPOCHS = '''
+UPDATE = """
+def update(w: floats, gradient: floats, rates: floats, decay: float, settings: floats, state: floats, stride: int,
+           count: int) -> float:
+    {settings}
+    {common}
+    {once}
+    wrong = spread(0.0)
+    for q in range(0, count, WIDTH):
+        {state}
+        before = load(w, q)
+        slope = load(gradient, q) + decay * before
+        {each}
+        moved = load(rates, q) != 0.0
+        after = select(moved, before - load(rates, q) * step, before)
+        store(w, q, after)
+        wrong = wrong + (after - after)
+        {kept}
+    total = 0.0
+    for j in unroll(WIDTH):
+        total = total + lane(wrong, j)
+    return total
+"""
+TRAIN = """
+def copied(numbers: floats, to: floats, count: int):
+    for i in range(0, count, WIDTH):
+        store(to, i, load(numbers, i))
 
-change = compiled(change)
-
-
-@compiled
-def copy(numbers, to):  # an assignment of slices would compile the text of its error messages, for seconds
-    for i in range(to.size):
-        to[i] = numbers[i]
-
-
-@compiled
-def update(w, gradient, rates, decay, settings, state):
-    good = 0.0
-    for q in range(gradient.size):
-        {results} = change(gradient[q] + decay * w[q]{given})
-        w[q] -= rates[q] * step
-        good += w[q] - w[q]
-    return good == 0.0
-
-
-@njit(error_model="numpy", cache={cached})
-def train(p, w, m, literals, inputs, orders, size, until, values, sums, gradient, rates, decay, settings, state, E):
-    """Epochs until E, a number for each, is full or E <= until: how many went well, with finite numbers."""
-    everything, no_gradient = np.arange(inputs.shape[0]), np.empty(0)
-    kept, kept_state = np.empty(gradient.size), np.empty(state.size)
-    for epoch in range(E.size):
-        copy(w, kept)
-        copy(state, kept_state)
+def train(replay: int, p: program, w: floats, m: floats, columns: floats, stride: int, count: int, lanes: int,
+          orders: words, size: int, batch_lanes: int, epochs: int, until: float, values: floats, sums: floats,
+          gradient: floats, rates: floats, decay: float, settings: floats, state: floats, state_stride: int,
+          states: int, kept: floats, errors: floats) -> float:
+    there = 0
+    for epoch in range(epochs):
+        copied(w, past(kept, states * state_stride), state_stride)
+        copied(state, kept, states * state_stride)
+        bad = 0.0
         if size == 0:
-            good = update(w, gradient, rates, decay, settings, state)
-            E[epoch] = replay(p, w, m, literals, inputs, everything, values, sums, gradient) if good else np.nan
+            bad = update(w, gradient, rates, decay, settings, state, state_stride, p.parameters)
+            error = nan
+            if bad == 0.0:
+                error = at(replay, p, w, m, columns, stride, orders, there, count, lanes, values, sums, gradient, 1)
+                if count <= lanes:
+                    there = 2
         else:
-            good = True
-            for start in range(0, everything.size, size):
-                samples = orders[epoch, start : start + size]
-                mean = replay(p, w, m, literals, inputs, samples, values, sums, gradient) if good else np.nan
-                good = mean == mean and update(w, gradient, rates, decay, settings, state)
-            E[epoch] = replay(p, w, m, literals, inputs, everything, values, sums, no_gradient) if good else np.nan
-        if E[epoch] != E[epoch]:
-            for q in range(kept.size):
-                w[q] = kept[q]
-            copy(kept_state, state)
-            return epoch
-        if E[epoch] <= until:
-            return epoch + 1
-    return E.size
-'''
+            start = 0
+            while both(start < count, bad == 0.0):
+                some = count - start
+                if some > size:
+                    some = size
+                mean = at(replay, p, w, m, columns, stride, past(orders, epoch * count + start), 1, some, batch_lanes,
+                          values, sums, gradient, 1)
+                bad = mean - mean
+                if bad == 0.0:
+                    bad = update(w, gradient, rates, decay, settings, state, state_stride, p.parameters)
+                start = start + size
+            error = nan
+            if bad == 0.0:
+                error = at(replay, p, w, m, columns, stride, orders, 0, count, lanes, values, sums, gradient, 0)
+        errors[epoch] = error
+        if error - error != 0.0:
+            copied(past(kept, states * state_stride), w, state_stride)
+            copied(kept, state, states * state_stride)
+            return number(epoch)
+        if error <= until:
+            return number(epoch + 1)
+    return number(epochs)
+"""
 A_WHILE = 0.1  # seconds in the compiled loop: so long Ctrl-C and the progress bar wait
-COMPARED = 5  # samples
+COMPARED, AT_LAST = 5, 3  # samples
 
 
 class TapedRun(Run):
@@ -82,42 +100,45 @@ class TapedRun(Run):
 
     def __init__(self, run: Run) -> None:
         vars(self).update(vars(run))
-        self.loop = _loop(self.optimizer)
         self.tape = self._recorded()
+        self.loop = epochs_of(self.optimizer)
         self.table = np.array([row + ts for row, ts in zip(self.rows, self.targets, strict=True)], np.float64)
-        self.values, self.gradient = np.zeros(len(self.table)), np.zeros(len(self.tape.parameters))
+        self.lanes = self.tape.lanes(len(self.table))
+        self.columns = self.tape.columns(self.table, self.lanes)
+        self.values, self.gradient = (
+            np.zeros(self.columns.shape[1] + 2 * self.lanes),
+            np.zeros(len(self.tape.parameters) + WIDTH),
+        )
         self.own = set(self.parameters)
         self.epochs = 1  # in the next call of the compiled loop
-        self.check()
+        self.check(COMPARED)
 
     def advance(self, most: int, until: float | None) -> list[float]:
-        if not self.loop:
+        if self.loop is None or (state := self._state()) is None:
             return super().advance(most, until)
-        optimizer, parameters, rates = self.optimizer, self.tape.parameters, self.optimizer.rates()
+        optimizer, parameters, rates = self.optimizer, self.tape.ordered, self.rates
         epochs = min(most, self.epochs)
         orders = np.array(self.shuffled(epochs) if self.batch_size else [[]], np.int64)
-        gradient = np.array([parameter.grad or 0.0 for parameter in parameters])
-        state = np.array([list(optimizer.state.get(each, optimizer.start)) for each in parameters], np.float64)
-        states = state.reshape(-1)  # of which state is a view
-        errors, start = np.zeros(epochs), time.perf_counter()
+        errors, kept, start = np.zeros(epochs), np.zeros(state.size + state.shape[1]), time.perf_counter()
+        steps, settings = np.zeros(state.shape[1]), np.array([*optimizer.settings.values(), 0.0], np.float64)
+        steps[: len(parameters)] = [rates.get(each, 0.0) for each in parameters]
+        self.gradient[: len(parameters)] = [parameter.grad or 0.0 for parameter in parameters]
         self.tape.load()
-        try:
-            done = self.tape.kernel(
-                "train", *self.tape.state, self.table, orders, self.batch_size or 0,
-                -np.inf if until is None else float(until), self.values, self.tape.sums, gradient,
-                np.array([rates.get(each, 0.0) for each in parameters], np.float64), float(optimizer.weight_decay),
-                np.array(optimizer.settings, np.float64), states, errors,
-            )  # fmt: skip
-        except Exception:  # change() raised, as it will again in Python, or holds what Numba can't compile
-            self.loop = ""
-            return super().advance(most, until)
+        lanes = self.tape.lanes(min(self.batch_size or 1, len(self.table)))
+        done = int(self.loop(
+            "train", self.tape.loops.address("replay"), *self.tape.state(max(self.lanes, lanes)),
+            *self._data(), *map(address, (orders,)), self.batch_size or 0, lanes, epochs,
+            -math.inf if until is None else float(until), *map(address, (self.values, self.tape.sums, self.gradient)),
+            address(steps), float(optimizer.weight_decay), *map(address, (settings, state)), state.shape[1],
+            len(state), address(kept), address(errors),
+        ))  # fmt: skip
         if not done:  # a number that isn't finite: the other run says which
             return super().advance(most, until)
         self.epochs = max(1, int(epochs * A_WHILE / (time.perf_counter() - start)))
         del self.orders[:done]
         self.epoch += done
         for parameter, number, slope, numbers in zip(
-            parameters, self.tape.scalars.tolist(), gradient.tolist(), state.tolist(), strict=False
+            parameters, self.tape.scalars.tolist(), self.gradient.tolist(), state.T.tolist(), strict=False
         ):
             if parameter in rates:
                 parameter.data, parameter.grad = number, slope
@@ -127,22 +148,42 @@ class TapedRun(Run):
             self.mean_error(self.samples, gradients=True)
         return errors[:done].tolist()  # type: ignore[no-any-return]
 
+    def _data(self) -> tuple[int, ...]:
+        return address(self.columns), self.columns.shape[1], len(self.table), self.lanes
+
+    def _state(self) -> Any:
+        """The parameters' state, a row for each number of it; None if what is computed once isn't the same for all."""
+        start, parameters = self.optimizer.start, self.tape.ordered
+        rows = [list(self.optimizer.state.get(each, start.values())) for each in parameters]
+        state = np.zeros((len(start), -(-len(parameters) // WIDTH) * WIDTH))
+        state[:, : len(parameters)] = np.reshape(rows, (len(parameters), len(start))).T
+        common = [i for i, name in enumerate(start) if name in self.optimizer.once]
+        mine = [q for q, each in enumerate(parameters) if each in self.rates]
+        same = (state[common][:, mine] == state[common][:, mine[:1]]).all()
+        state[common] = state[common][:, mine[:1]] if mine else 0.0
+        return state if same and mine else None
+
     def mean_error(self, samples: list[int], gradients: bool) -> float:
-        tape, gradient = self.tape, self.gradient if gradients else np.zeros(0)
+        tape, parameters = self.tape, len(self.tape.parameters)
         tape.load()
-        mean = tape.kernel("replay", *tape.state, self.table, np.array(samples), self.values, tape.sums, gradient)
+        whole = samples is self.samples
+        lanes = self.lanes if whole else tape.lanes(len(samples))
+        listed = None if whole else np.array(samples)
+        gradient = self.gradient if gradients else self.gradient[:0]
+        mean = tape.loops(
+            "replay", *tape.state(lanes), *tape.run(self.columns, listed, len(samples), lanes, self.values, gradient)
+        )
         if np.isnan(mean):
             return super().mean_error(samples, gradients)
         self.zero_grad()
         if gradients:
-            for parameter, slope in zip(tape.parameters, gradient.tolist(), strict=True):
+            for parameter, slope in zip(tape.ordered, gradient[:parameters].tolist(), strict=True):
                 if parameter in self.own:
                     parameter.grad = slope
-        return float(mean)
+        return mean
 
     def _recorded(self) -> Tape:
-        graph = self.loss_of(0)  # raises what the other run would raise
-        self._check_others()
+        self._check_all()  # raises what the other run would raise
         xs = [Value(x, f"x[{i}]") for i, x in enumerate(self.rows[0])]
         ts = [Value(t, f"t[{i}]") for i, t in enumerate(self.targets[0])]
         try:
@@ -151,31 +192,35 @@ class TapedRun(Run):
         except Exception as error:  # of numbers it made a graph
             reason = " ".join(str(error).split()) or type(error).__name__
             raise Parted(f"{self.model!r} with its loss has no tape: {reason}") from None
-        lanes = MANY if (self.batch_size or len(self.rows)) > MANY // 2 else FEW
-        return Tape(graph, xs + ts, lanes, self.loop)
+        return Tape(graph, xs + ts)
 
-    def _check_others(self) -> None:
-        """Raises what the other run would raise for later rows and targets; the loss is shown each target once."""
-        outputs = self.model(self.rows[0])
+    def _check_all(self) -> None:
+        """Raises what the other run would raise for any row and target; the loss is shown each target once."""
+        outputs: Any = None
         shown = {tuple(self.targets[0])}
+        self.loss_of(0)
         for sample in self.samples:
             targets = tuple(self.targets[sample])
             if len(self.rows[sample]) != len(self.rows[0]) or len(targets) != len(self.targets[0]):
                 self.loss_of(sample)
                 raise Parted(f"{self.model!r} takes rows of different lengths, and a tape can't")
-            if targets not in shown:
+            if targets not in shown and self.loss not in ANY_TARGETS:
                 shown.add(targets)
+                outputs = outputs or self.model(self.rows[0])
                 try:
                     self.loss(outputs, self.targets[sample])
                 except Exception:  # with the outputs for its own row it may go well
                     self.loss_of(sample)
 
-    def check(self) -> None:
+    def check(self, count: int = AT_LAST) -> None:
         """Raises Parted unless the tape and the model give the same for a few samples; both may raise DomainError."""
-        for sample in sorted({len(self.samples) * i // COMPARED for i in range(COMPARED)}):
-            replayed, expected = math.nan, math.nan
-            with suppress(DomainError):
-                replayed = float(self.tape.values(self.table[[sample]])[0])
+        samples = sorted({len(self.samples) * i // count for i in range(count)})
+        try:
+            values = self.tape.values(self.table[samples]).tolist()
+        except DomainError:
+            values = [self._value(sample) for sample in samples]
+        for sample, replayed in zip(samples, values, strict=True):
+            expected = math.nan
             with suppress(DomainError):
                 expected = self.loss_of(sample).data
             both = math.isnan(replayed) and math.isnan(expected)
@@ -185,38 +230,36 @@ class TapedRun(Run):
                     f"{expected:.6g}: a Python `if` or a number depends on the data there"
                 )
 
+    def _value(self, sample: int) -> float:
+        with suppress(DomainError):
+            return float(self.tape.values(self.table[[sample]])[0])
+        return math.nan
 
-def _loop(optimizer: Optimizer) -> str:
-    """The source of the epochs' loop with this optimizer; empty if it has a step or rates of its own, or no source."""
-    change = inspect.getattr_static(optimizer, "change", None)
+
+def epochs_of(optimizer: Optimizer) -> Loops | None:
+    """The compiled loop over epochs with this optimizer; None if it has a step or rates of its own."""
     own = [
         method
         for method in ("step", "rates")
         if getattr(getattr(optimizer, method), "__func__", None) is not vars(Optimizer)[method]
     ]
-    source = "" if own or not isinstance(change, staticmethod) else _source(change.__func__)
-    if not source:
-        return ""
-    states = [f"state[q * {len(optimizer.start)} + {i}]" for i in range(len(optimizer.start))]
-    given = states + [f"settings[{i}]" for i in range(len(optimizer.settings))]
-    results = "".join(f"{result}, " for result in ["step", *states]).strip()
-    return f"\n\n{source}" + EPOCHS.replace("{results}", results).replace(
-        "{given}", "".join(f", {text}" for text in given)
-    )
+    return None if own else _compiled(*(tuple(each.items()) for each in (optimizer.once, optimizer.each)),
+                                      tuple(optimizer.start), tuple(optimizer.settings))  # fmt: skip
 
 
-def _source(change: Any) -> str:
-    """The source of a function change() that takes nothing but math from outside; else, or if it is lost, nothing."""
-    try:
-        source = textwrap.dedent(inspect.getsource(change)).replace("@staticmethod\n", "").strip()
-        again = compile(f"import math\n{source}", "", "exec", flags=annotations.compiler_flag, dont_inherit=True)
-    except (OSError, TypeError, SyntaxError):
-        return ""
-    code, known = change.__code__, change.__globals__
-    outside = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"} & known.keys()
-    if code.co_freevars or any(name != "math" or known[name] is not math for name in outside):
-        return ""
-    # what is compiled is what would run: one plain function, in a file that wasn't edited since it was imported
-    read = [each for each in again.co_consts if isinstance(each, CodeType)]
-    parts = [(each.co_name, each.co_code, each.co_consts, each.co_names) for each in (code, *read)]
-    return source if again.co_names == ("math", "change") and parts[1:] == parts[:1] else ""
+@lru_cache(maxsize=16)
+def _compiled(once: Any, each: Any, start: tuple[str, ...], settings: tuple[str, ...]) -> Loops:
+    common = {name for name, _ in once}
+
+    def lines(indent: int, texts: Any) -> str:
+        return ("\n" + " " * indent).join(texts) or "0"
+
+    update = UPDATE.format(
+        settings=lines(4, [f"{name} = settings[{i}]" for i, name in enumerate(settings)]),
+        common=lines(4, [f"{name} = state[{i} * stride]" for i, name in enumerate(start) if name in common]),
+        once=lines(4, [f"{name} = formula({text!r})" for name, text in once]),
+        state=lines(8, [f"{x} = load(state, {i} * stride + q)" for i, x in enumerate(start) if x not in common]),
+        each=lines(8, [f"{name} = formula({text!r})" for name, text in each]),
+        kept=lines(8, [f"store(state, {i} * stride + q, {name})" for i, name in enumerate(start)]),
+    )  # fmt: skip
+    return Loops(WIDTH, update + TRAIN)

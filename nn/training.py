@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ from nn.optimizers import SGD, Optimizer, check_number
 from nn.run import Parted, Run
 
 BACKENDS = ("auto", "tape", "eager")
-NEEDED = ("numpy", "numba", "platformdirs")  # for a tape: the extra `fast`
+NEEDED = ("numpy", "llvmlite")  # for a tape: the extra `fast`
 
 
 class History:
@@ -51,8 +52,9 @@ def fit(
     seed); the E of the history then costs an extra forward pass an epoch. Stops early once E <= until.
 
     backend="tape" replays the graph of one sample in compiled loops, "eager" builds one for each sample in each epoch:
-    the same numbers, thousands of times slower. "auto" takes the tape, and says so where it can't: NumPy or Numba isn't
-    installed, or the model decides by its numbers in Python, which a tape can't (a few samples are compared).
+    the same history to 1e-9, where training doesn't magnify rounding, thousands of times slower. "auto" takes the
+    tape, and says so where it can't: NumPy or llvmlite isn't installed, or the model decides by its numbers in Python,
+    which a tape can't (a few samples are compared).
 
     Raises ValueError for data, names or numbers that don't fit, before anything is trained, and TypeError for a model
     or a loss that returns something else than Values. Training that diverges raises DomainError with the epoch, the
@@ -68,11 +70,12 @@ def fit(
     """
     rows, targets = _check_data(X, T)
     _check_options(epochs, batch_size, until, backend)
-    optimizer = SGD(model) if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer) or not set(optimizer.parameters()) & set(model.parameters()):
+    optimizer, parameters = SGD(model) if optimizer is None else optimizer, model.parameters()
+    rates = optimizer.rates() if isinstance(optimizer, Optimizer) else {}
+    if not rates.keys() & set(parameters):
         raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")
     epochs, batch_size = int(epochs), batch_size if batch_size is None else int(batch_size)  # NumPy's as Python's
-    run = Run(model, optimizer, _find_loss(loss), rows, targets, batch_size, seed)
+    run = Run(model, parameters, optimizer, rates, _find_loss(loss), rows, targets, batch_size, seed)
     try:
         return _trained(_faster(run, backend), epochs, until, progress)
     except Parted as parted:  # the tape isn't this model
@@ -80,7 +83,8 @@ def fit(
         if backend == "tape":
             raise ValueError(f"{parted}; backend='eager' builds a graph for each sample instead") from None
         print(f"nn.fit: {parted}, so training goes on without a tape, slowly", file=sys.stderr)
-        return _trained(Run(model, optimizer, run.loss, rows, targets, batch_size, seed), epochs, until, progress)
+        run = Run(model, parameters, optimizer, rates, run.loss, rows, targets, batch_size, seed)
+        return _trained(run, epochs, until, progress)
 
 
 def _trained(run: Run, epochs: int, until: float | None, progress: bool) -> History:
@@ -149,13 +153,18 @@ def _table(name: str, given: Any) -> list[list[float]]:
     table = as_lists(given)
     if not isinstance(table, (list, tuple)):
         raise ValueError(f"{name} is a list of rows or a NumPy array; given was {type(given).__name__}")
+    if set(map(type, table)) == {float} and math.isfinite(sum(table)):
+        return [[cell] for cell in table]
     return [_row(f"row {i} of {name}", as_lists(row)) for i, row in enumerate(table)]
 
 
 def _row(name: str, given: Any) -> list[float]:
     """One sample's numbers; a number by itself is a row of one."""
+    cells = given if isinstance(given, (list, tuple)) else [given]
+    if set(map(type, cells)) == {float} and math.isfinite(sum(cells)):
+        return list(cells)
     try:
-        return [number(cell) for cell in (given if isinstance(given, (list, tuple)) else [given])]
+        return [number(cell) for cell in cells]
     except (TypeError, DomainError) as error:
         raise ValueError(f"{name}: {error}") from None
 

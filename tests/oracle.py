@@ -282,6 +282,7 @@ ORACLES: dict[str, Oracle] = {
     # -- rows that the partials are made of
     "step": law(step, constant(0)),
     "sign": law(sign, constant(0)),
+    "detach": law(lambda x: x, constant(0)),
     "greater": law(greater, constant(0), constant(0)),
     "sech": law(sech, lambda x: -sech(x) * tanh(x), xx=lambda x: (sech(x) * tanh(x) ** 2, -(sech(x) ** 3))),
     "circ": law(lambda x: sqrt((1 - x) * (1 + x)), lambda x: -x / sqrt((1 - x) * (1 + x)) if abs(x) != 1 else -x * inf,

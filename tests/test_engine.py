@@ -54,11 +54,11 @@ def test_star_import_hides_no_builtin() -> None:
     assert names["tanh"] is FUNCTIONS["tanh"] and not {"abs", "pow", "sum", "max"} & names.keys()
 
 
-def test_without_numba_a_tape_is_one_sentence_and_the_rest_is_there() -> None:
-    code = "import sys; sys.modules['numba'] = None; from engine import *; import engine; print(draw); engine.Tape"
+def test_without_llvmlite_a_tape_is_one_sentence_and_the_rest_is_there() -> None:
+    code = "import sys; sys.modules['llvmlite'] = None; from engine import *; import engine; print(draw); engine.Tape"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ENGINE.parent)
     assert done.returncode == 1 and "function draw" in done.stdout
-    assert done.stderr.splitlines()[-1] == "ImportError: Tape needs numba: pip install 'stepgrad[fast]' mends it"
+    assert done.stderr.splitlines()[-1] == "ImportError: Tape needs llvmlite: pip install 'stepgrad[fast]' mends it"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-"""A tape: a recorded graph, flattened to arrays once, and replayed in compiled loops for many samples at a time.
+"""A tape: a recorded graph, flattened to arrays once, and replayed in machine code for many samples at a time.
 
-Every node stays a scalar with a name; the tape is a second way to run the same graph, with the same numbers, bit for
-bit. program.py flattens the graph and kernel.py makes the loops from the table; here is what one calls.
+Every node stays a scalar with a name; the tape is a second way to run the same graph. Without inputs it gives the
+engine's numbers, bit for bit. In a batch, exp, tanh and what is made of them are computed for many samples at once, to
+2.3 units of the last place; all else is as in the engine. plan.py flattens the graph and loops.py makes the loops from
+the table; here is what one calls.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -17,21 +20,22 @@ import numpy as np
 from engine.calculus import rebuilt
 from engine.domain import RECORDING, TOO_LARGE, DomainError
 from engine.order import topological_order
-from engine.tape.kernel import kernel
-from engine.tape.program import Floats, flatten
+from engine.tape.loops import MANY, SUMS, WIDTH, driver, loop_of
+from engine.tape.plan import Floats, Integers, flatten
 from engine.value import Value
 
-FEW, MANY = 16, 64  # samples side by side: many take less time each, if there are so many
+SHARED = 17  # 1 MB
+MOST_BYTES = 2**18  # of a tape's memory, about, in which it works at once
 
 
 class Tape:
     """The graph of E, to be replayed with other numbers; E itself and its nodes stay as they are.
 
     inputs are the leaves that change from sample to sample; all others are .parameters, in topological order, and every
-    replay takes their present data. Without inputs the tape replays the graph as it stands. Constants are constants,
-    and a Python `if` that chose while E was built isn't decided again (trace() refuses one). lanes, a power of two, is
-    how many samples are computed side by side: 64 is faster than 16 for batches of more than some 50.
-    Raises TypeError for what isn't a Value, ValueError for inputs that aren't leaves or are named twice, and for lanes.
+    replay takes their present data. Without inputs the tape replays the graph as it stands. Constants are constants: a
+    number that was read as x.data while E was built is one, and a Python `if` that chose then isn't decided again. A
+    finished graph can't know; trace() records a function, and refuses both.
+    Raises TypeError for what isn't a Value, ValueError for inputs that aren't leaves or are named twice.
 
     >>> x, w = Value(1.4, label="x"), Value(0.7, label="w")
     >>> tape = Tape((x * w).tanh(), inputs=[x])
@@ -40,20 +44,20 @@ class Tape:
     ('0.273050', ['0.159449'])
     """
 
-    def __init__(self, E: Value, inputs: Sequence[Value] | None = None, lanes: int = FEW, further: str = "") -> None:
+    def __init__(self, E: Value, inputs: Sequence[Value] | None = None) -> None:
         self.E, self.inputs = E, _checked(inputs)
-        if not isinstance(lanes, int) or lanes < 1 or lanes & (lanes - 1):
-            raise ValueError(f"lanes is a power of two, such as 16 or 64; given was {lanes!r}")
         flat = flatten(E, self.inputs or None)
-        self.program, self.parameters = flat.program, flat.parameters
-        lanes = lanes if self.inputs else 1
-        self.kernel = kernel(flat.kinds, lanes, further)
-        self.memory = _aligned(flat.program.end * lanes)
-        scalars = len(flat.parameters) + len(flat.constants)
-        self.scalars = np.zeros(scalars) if self.inputs else self.memory[:scalars]
-        self.scalars[len(flat.parameters) :] = flat.constants
-        self.sums = _aligned(len(flat.parameters) * min(lanes, 4))
-        self.literals = np.array(self.kernel.literals, np.float64)
+        self.program, self.parameters, self.place = flat.program, flat.parameters, flat.place
+        self.ordered = [flat.parameters[q] for q in np.argsort(flat.place)]  # as among the scalars
+        self.loops = driver(one_lane=not self.inputs)
+        self.kinds = [loop_of(kind, not self.inputs) for kind in flat.kinds]
+        flat.program.kinds[:] = [kind.address("run") for kind in self.kinds]
+        self.parts = SUMS if self.inputs else 1
+        self.words = np.array([part if isinstance(part, int) else address(part) for part in flat.program], np.int64)
+        self.memory = _aligned(flat.program.end) if not self.inputs else np.zeros(0)
+        self.scalars = self.memory if not self.inputs else np.zeros(len(flat.place) + len(flat.constants) + WIDTH)
+        self.scalars[len(flat.place) :][: len(flat.constants)] = flat.constants
+        self.sums = _aligned(len(flat.place) * self.parts)
 
     def __repr__(self) -> str:
         sizes = f"{len(self.parameters)} parameters, {len(self.inputs)} inputs"
@@ -62,10 +66,10 @@ class Tape:
     def values(self, batch: Any = None) -> Floats:
         """E for each of M samples: a batch of shape (M, inputs) gives M numbers; raises as value_and_gradient does."""
         batch = self._checked(batch)
-        values = np.zeros(len(batch))
+        values = self.room(len(batch))
         if np.isnan(self._replay(batch, values, np.zeros(0))):
-            values[:] = [value for value, _ in self._eagerly(batch, gradients=False)]
-        return values
+            values[: len(batch)] = [value for value, _ in self._eagerly(batch, gradients=False)]
+        return values[: len(batch)]
 
     def value_and_gradient(self, batch: Any = None) -> tuple[float, Floats]:
         """The mean of E over M samples, and its derivatives by the parameters: a batch of shape (M, inputs).
@@ -75,7 +79,7 @@ class Tape:
         """
         batch = self._checked(batch)
         gradient = np.zeros(len(self.parameters))
-        mean = self._replay(batch, np.zeros(len(batch)), gradient)
+        mean = self._replay(batch, self.room(len(batch)), gradient)
         if np.isnan(mean):
             gradient[:] = 0.0
             mean, share = -0.0, 1 / len(batch)
@@ -85,22 +89,73 @@ class Tape:
                     gradient += np.array(slopes) * share
             if not np.isfinite([mean, *gradient]).all():
                 raise DomainError(f"a mean over the batch is {TOO_LARGE}")
-        return float(mean), gradient
+            return float(mean), gradient
+        return mean, gradient[self.place]
+
+    def gradients(self, batch: Any = None) -> Floats:
+        """The derivatives of E by the parameters for each of M samples, (M, parameters); raises as the others do.
+
+        >>> x, w = Value(1.4), Value(0.7)
+        >>> Tape((x * w) ** 2, inputs=[x]).gradients([[1.0], [-0.5]])
+        array([[1.4 ],
+               [0.35]])
+        """
+        batch = self._checked(batch)
+        gradients = np.zeros((len(batch), len(self.parameters)))
+        self.load()
+        columns, lanes = self.columns(batch, self.lanes(1)), self.lanes(1)
+        samples = np.arange(len(batch))
+        given = (columns.ctypes.data, columns.shape[1], samples.ctypes.data, len(batch), lanes)
+        if np.isnan(self.loops("each_gradient", *self.state(lanes), *given, *map(address, (self.sums, gradients)))):
+            return np.array([slopes for _, slopes in self._eagerly(batch, gradients=True)])
+        return gradients[:, self.place]
 
     def load(self) -> None:
         """Takes the parameters' present data."""
-        self.scalars[: len(self.parameters)] = list(map(attrgetter("_data"), self.parameters))
+        count = len(self.ordered)
+        self.scalars[:count] = np.fromiter(map(attrgetter("_data"), self.ordered), np.float64, count)
 
     def _replay(self, batch: Floats, values: Floats, gradient: Floats) -> float:
         self.load()
-        samples = np.arange(len(batch))
-        mean: float = self.kernel("replay", *self.state, batch, samples, values, self.sums, gradient)
-        return mean
+        lanes = self.lanes(len(batch))
+        columns = self.columns(batch, lanes)
+        return self.loops("replay", *self.state(lanes), *self.run(columns, None, len(batch), lanes, values, gradient))
 
-    @property
-    def state(self) -> tuple[Any, ...]:
-        """What every compiled loop is given first."""
-        return self.program, self.scalars, self.memory, self.literals
+    def lanes(self, samples: int) -> int:
+        """How many samples are computed side by side, in blocks of about one size."""
+        if not self.inputs:
+            return 1
+        most = max(MANY, MOST_BYTES // (8 * self.program.end) // WIDTH * WIDTH)
+        blocks = -(-samples // most)
+        return max(MANY, -(-samples // blocks // WIDTH) * WIDTH)
+
+    def room(self, samples: int) -> Floats:
+        """An array for the values of so many samples, till the last block is full."""
+        lanes = self.lanes(samples)
+        return np.zeros(-(-samples // lanes) * lanes)
+
+    def columns(self, batch: Floats, lanes: int) -> Floats:
+        """The batch with a row for each input, its last sample repeated till the last block is full."""
+        padded = -(-len(batch) // lanes) * lanes
+        columns = np.empty((batch.shape[1], padded))
+        columns[:, : len(batch)] = batch.T
+        columns[:, len(batch) :] = batch[-1:].T
+        return columns
+
+    def state(self, lanes: int) -> tuple[int, int, int]:
+        """What every compiled loop is given first; there is memory for so many lanes then."""
+        if len(self.memory) < self.program.end * lanes:
+            size = (self.program.end * lanes - 1).bit_length()
+            self.memory = _shared(size) if size <= SHARED else _aligned(self.program.end * lanes)
+        return address(self.words), address(self.scalars), address(self.memory)
+
+    def run(
+        self, columns: Floats, samples: Integers | None, count: int, lanes: int, values: Floats, gradient: Floats
+    ) -> tuple[int, ...]:
+        """What replay is given then: these samples, all if None; a gradient if it isn't empty."""
+        listed = (0, 0) if samples is None else (address(samples), 1)
+        rest = (*listed, count, lanes, *map(address, (values, self.sums, gradient)), len(gradient) > 0)
+        return address(columns), columns.shape[1], *rest
 
     def _checked(self, batch: Any) -> Floats:
         if batch is None and not self.inputs:
@@ -175,6 +230,17 @@ def recording() -> Iterator[None]:
         yield
     finally:
         RECORDING.reset(token)
+
+
+def address(array: Any) -> int:
+    """The address of an array's numbers."""
+    return array.ctypes.data  # type: ignore[no-any-return]
+
+
+@cache
+def _shared(size: int) -> Floats:
+    """Room for 2**size numbers that all tapes work in, one after another: new memory takes longer than an epoch."""
+    return _aligned(2**size)
 
 
 def _aligned(count: int) -> Floats:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -71,4 +72,11 @@ def diabetes_job() -> Job:
     return Job(random_layers([10, 8, 1], random.Random(0)), "tanh", "half_squared_error", 0.1, X, T)
 
 
-JOBS = {job.__name__: job for job in (hinge_job, diabetes_job)}
+def other_activation(activation: str) -> Job:
+    """The main job with another activation."""
+    return diabetes_job()._replace(activation=activation, rate=0.02)
+
+
+ACTIVATIONS = ("relu", "sigmoid", "softplus", "silu", "gelu")
+JOBS: dict[str, Callable[[], Job]] = {f"{name}_job": partial(other_activation, name) for name in ACTIVATIONS}
+JOBS |= {job.__name__: job for job in (hinge_job, diabetes_job)}

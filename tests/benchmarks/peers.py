@@ -40,12 +40,12 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a file, from anywhere
 
-from tests.benchmarks import eager, tapes, training
+from tests.benchmarks import digits, eager, tapes, training
+from tests.benchmarks.jobs import ACTIVATIONS
 from tests.benchmarks.tables import Table, short, spread
 from tests.benchmarks.timing import Result, Worker, WorkerError, once, results
 from tests.benchmarks.training import PEERS
@@ -239,21 +239,64 @@ def tapes_section(options: Options) -> Blocks:
     yield Table(head, rows)
 
 
+def activations_section(options: Options) -> Blocks:
+    """An epoch of the main job, with tanh and with other activations, beside JAX's scan."""
+    rows = []
+    for job in ("diabetes_job", *(f"{name}_job" for name in ACTIVATIONS)):
+        *left_out, found = compare(
+            [name for name in ("tape", "scan") if name in options.peers],
+            lambda name, job=job: Worker(training.training_steps, name, job, options.turn),  # type: ignore[misc]
+            options.rounds,
+        )
+        assert isinstance(found, dict)
+        if len(found) == 2:
+            check_losses(found, "scan")
+            times = [spread([1e6 * turn["cpu"] for turn in found[name][1]]) for name in ("tape", "scan")]
+            rows.append([job.partition("_")[0], *times, spread(ratios(found, "tape", "scan"))])
+        yield from map(str, left_out)
+    yield Table(["an epoch of 10-8-1, 442 samples (diabetes: tanh)", "fit, µs", "lax.scan, µs", "ratio"], rows)
+
+
+def digits_section(options: Options) -> Blocks:
+    """A step of 64-32-10 with softmax and Adam."""
+    *left_out, found = compare(
+        [name for name in digits.PEERS if name in options.peers],
+        lambda name: Worker(digits.epochs, name, 40),
+        options.rounds,
+    )
+    assert isinstance(found, dict)
+    if found:
+        reference = next(iter(found))
+        same = check_losses(found, reference)
+        rows = [
+            [title(name), spread([1e6 * turn["cpu"] for turn in turns]), spread(ratios(found, name, reference))]
+            for name, (_, turns) in found.items()
+        ]
+        yield Table(["64-32-10, softmax, batches of 64, Adam: a step", "µs", f"× {PEERS[reference].name}"], rows)
+        yield same
+    yield from map(str, left_out)
+
+
 def first_call_section(options: Options) -> Blocks:
-    """The first fit of a new Python: with an empty cache folder, then with what that left."""
+    """The first fit and the first tape of a new Python."""
     if lacking := missing(PEERS["tape"].modules):
         yield f"the first call of a tape is left out: {', '.join(lacking)} isn't installed: {training.FAST}"
         return
-    rows, numba = [], []
+    rows, imports = [], []
     for job, shape in {"hinge_job": "2-16-16-1 ReLU, hinge", "diabetes_job": "10-8-1 tanh, squared error"}.items():
-        with TemporaryDirectory() as cache:
-            first = once(tapes.first_fit, job, XDG_CACHE_HOME=cache)
-            assert any(Path(cache).iterdir()), "nothing was cached in the folder that XDG_CACHE_HOME names"
-            later = [once(tapes.first_fit, job, XDG_CACHE_HOME=cache) for _ in range(options.rounds)]
-        numba += [found["numba"] for found in later]
-        rows.append([shape, short(first["cpu"]), spread([found["cpu"] for found in later])])
-    yield Table(["first fit of a new Python, one epoch", "s, no cache", "s, cached"], rows)
-    yield f"importing NumPy and Numba is apart: {spread(numba)} s"
+        found = [once(tapes.first_fit, job) for _ in range(options.rounds)]
+        imports += [each["imports"] for each in found]
+        rows.append([f"first fit, one epoch: {shape}", spread([each["cpu"] for each in found])])
+    for count in (20, 100):
+        for one_lane in (True, False):
+            found = [once(tapes.first_tape, count, one_lane) for _ in range(options.rounds)]
+            shape = f"{found[0]['rows']} kinds of rows, {'one lane' if one_lane else 'many lanes'}"
+            rows.append([f"first replay: {shape}", spread([each["cpu"] for each in found])])
+    yield Table(["in a new Python, nothing on disk", "s"], rows)
+    yield f"importing NumPy, llvmlite and stepgrad is apart: {spread(imports)} s"
+    memory = once(tapes.memory_of_many, 300)
+    early, late = (memory[when] / 1e6 for when in ("early", "late"))
+    yield f"resident after 50 tapes of different graphs {early:.0f} MB, after 300 {late:.0f} MB"
 
 
 def drawing_section(options: Options) -> Blocks:
@@ -298,6 +341,8 @@ def import_section(options: Options) -> Blocks:
 SECTIONS: dict[str, Callable[[Options], Blocks]] = {
     "training": training_section,
     "main-job": main_job_section,
+    "activations": activations_section,
+    "digits": digits_section,
     "flat": flat_section,
     "tapes": tapes_section,
     "first-call": first_call_section,

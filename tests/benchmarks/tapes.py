@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import operator
+import resource
 import tracemalloc
 from collections.abc import Callable, Iterator
 from statistics import median
@@ -137,11 +138,10 @@ def tape_costs(size: int) -> Iterator[Result]:
 
 
 def first_fit(job: str) -> Iterator[Result]:
-    """CPU seconds of importing NumPy and Numba, and then of importing stepgrad and one epoch of fit, model and all."""
+    """CPU seconds of importing NumPy, llvmlite and stepgrad, and then of one epoch of fit, model and all."""
 
-    def import_numba() -> None:
-        import numba  # noqa: F401
-        import numpy  # noqa: F401
+    def imports() -> None:
+        import nn.taped  # noqa: F401
 
     def fit() -> None:
         import nn
@@ -149,6 +149,47 @@ def first_fit(job: str) -> Iterator[Result]:
         model = stepgrad_model(given)
         nn.fit(model, given.X, given.T, epochs=1, loss=given.loss, backend="tape", progress=False)
 
-    imported = clock(import_numba)
+    imported = clock(imports)
     given = JOBS[job]()
-    yield {"numba": imported["cpu"], **clock(fit)}
+    yield {"imports": imported["cpu"], **clock(fit)}
+
+
+def first_tape(rows: int, one_lane: bool) -> Iterator[Result]:
+    """CPU seconds of making a tape with so many kinds of rows and of its first replay, imports apart."""
+    from engine import Value, total
+    from engine.rules import TABLE
+    from engine.tape.tape import Tape
+
+    x, w = Value(0.3), Value(1.0)
+    parts = []
+    for rule in TABLE[:rows]:
+        start = x * w + (1.0 if rule.name == "acosh" else 0.0)
+        parts.append(rule.apply([start + 0.01 * i for i in range(3 if rule.many else len(rule.operands))]))
+    E = total(parts)
+
+    def replay() -> None:
+        tape = Tape(E, None if one_lane else [x])
+        tape.value_and_gradient(None if one_lane else [[0.3]])
+
+    yield {"rows": len(parts), **clock(replay)}
+
+
+def memory_of_many(count: int) -> Iterator[Result]:
+    """Bytes of resident memory after the first fifty tapes of different graphs, and after so many."""
+    from random import Random
+
+    from engine import Value
+    from engine.rules import TABLE
+    from engine.tape.tape import Tape
+
+    rows, rng, resident = [rule for rule in TABLE if rule.operands == ("x",) and rule.domain == "any"], Random(0), []
+    for _ in range(count):
+        x, w = Value(0.3), Value(0.7)
+        E = x * w
+        for _ in range(rng.randint(5, 40)):
+            E = rng.choice(rows).apply([E * 0.01 + 0.6])
+        Tape(E, [x]).value_and_gradient([[0.3]])
+        gc.collect()
+        with open("/proc/self/statm") as statm:
+            resident.append(int(statm.read().split()[1]) * resource.getpagesize())
+    yield {"early": resident[49], "late": resident[-1]}

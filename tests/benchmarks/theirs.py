@@ -156,7 +156,8 @@ def jax_update(job: Job, tuned: bool) -> tuple[Callable[[Any], Any], Any]:
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     X, T = jnp.array(job.X), jnp.array(job.T)
-    activate = {"relu": jax.nn.relu, "tanh": jnp.tanh}[job.activation]
+    exact = {"gelu": lambda x: jax.nn.gelu(x, approximate=False)}
+    activate = exact.get(job.activation) or getattr(jax.nn, job.activation)
 
     def forward(layers: Any) -> Any:
         A = X.T if tuned else X

@@ -23,7 +23,7 @@ class Peer(NamedTuple):
     set_up: bool = False  # a run starts with work that isn't a step
 
 
-TAPE = ("engine.tape.tape", "numba", "numpy", "platformdirs")
+TAPE = ("engine.tape.tape", "llvmlite", "numpy")
 FAST = 'pip install "stepgrad[fast]"'
 PEERS = {
     "tape": Peer("stepgrad fit, tape", TAPE, FAST, ours.fit_tape, set_up=True),

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import mpmath
 import numpy as np
@@ -363,6 +363,7 @@ BY_HAND: dict[str, tuple[Callable[[Array], Any], Callable[[Array], Any]]] = {
     "floor": (np.floor, lambda z: 0 * z),
     "step": (lambda z: (z > 0) * 1.0, lambda z: 0 * z),
     "sign": (np.sign, lambda z: 0 * z),
+    "detach": (lambda z: z, lambda z: 0 * z),
     "sech": (lambda z: 1 / np.cosh(z), lambda z: -np.tanh(z) / np.cosh(z)),
     "circ": (lambda z: np.sqrt(1 - z**2), lambda z: -z / np.sqrt(1 - z**2)),
     "gauss": (lambda z: np.exp(-(z**2)), lambda z: -2 * z * np.exp(-(z**2))),
@@ -1171,8 +1172,7 @@ def test_a_mean_over_the_samples_that_overflows_is_divergence() -> None:
 class Back(nn.SGD):
     """Uphill, by 1 a step."""
 
-    def change(self, slope: float, velocity: float, momentum: float) -> tuple[float, ...]:  # type: ignore[override]
-        return -1.0, velocity
+    each: ClassVar = {"step": "-1"}
 
 
 class Steep(nn.Module):
@@ -1261,11 +1261,16 @@ class Torn(nn.SGD):
 
     left = 3 * 26 - 9
 
-    def change(self, slope: float, velocity: float, momentum: float) -> Any:  # type: ignore[override]
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-        return super().change(slope, velocity, momentum)
+    def change(self) -> Any:
+        change = super().change()
+
+        def torn(*numbers: float) -> Any:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            return change(*numbers)
+
+        return torn
 
 
 @pytest.mark.parametrize("batch_size", [None, 2])

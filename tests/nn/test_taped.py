@@ -7,21 +7,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 import pytest
 from tqdm import tqdm
 
 import nn
 import nn.taped
-from engine import DomainError, Tape, Value, relu, total
-from engine.tape.kernel import Kernel
-from engine.tape.program import Kind, flatten
+from engine import DomainError, Value, total
+from engine.tape.loops import Loops
 from nn.optimizers import Optimizer
-from tests.tape.support import kinds_of, shared_kernel
 
 BACKENDS = ("eager", "tape")
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -75,53 +72,33 @@ TASKS: dict[str, Task] = {  # a model, targets, a loss
 
 
 class Half(Optimizer):
-    """An optimizer of one's own, compiled: without state."""
+    """An optimizer of one's own, without state."""
 
-    @staticmethod
-    def change(slope: float) -> tuple[float, ...]:
-        return (math.sqrt(abs(slope)) * (1.0 if slope > 0 else -1.0) * 0.5,)
+    each: ClassVar = {"step": "sqrt(abs(slope)) * sign(slope) * 0.5"}
 
 
 class Rprop(Optimizer):
     """With state and settings."""
 
-    start = (0.0, 1.0)
-    settings = (1.2, 0.5)
+    start: ClassVar = {"before": 0.0, "size": 1.0}
 
-    @staticmethod
-    def change(slope: float, before: float, size: float, up: float, down: float) -> tuple[float, ...]:
-        size = size * (up if slope * before > 0 else down if slope * before < 0 else 1.0)
-        return size * math.tanh(slope), slope, size
+    @property
+    def settings(self) -> dict[str, float]:
+        return {"up": 1.2, "down": 0.5}
 
-
-FACTOR = 0.4
-
-
-class FromOutside(Optimizer):
-    """Uses a name that the compiled loop doesn't know."""
-
-    @staticmethod
-    def change(slope: float) -> tuple[float, ...]:
-        return (FACTOR * slope,)
+    each: ClassVar = {
+        "size": "size * (up if slope * before > 0 else down if slope * before < 0 else 1)",
+        "before": "slope",
+        "step": "size * tanh(slope)",
+    }
 
 
-class Text(Optimizer):
-    """Does what Numba can't."""
+class Warm(Optimizer):
+    """Computes a part once for all parameters."""
 
-    @staticmethod
-    def change(slope: float) -> tuple[float, ...]:
-        return (float(str(slope)),)
-
-
-class Nameless(Optimizer):
-    change = staticmethod(lambda slope: (slope * 0.9,))
-
-
-class Counting(Optimizer):
-    """Its change() isn't static."""
-
-    def change(self, slope: float) -> tuple[float, ...]:
-        return (slope * 0.3,)
+    start: ClassVar = {"steps": 0.0, "mean": 0.0}
+    once: ClassVar = {"steps": "steps + 1", "rate": "1 - 0.5**steps"}
+    each: ClassVar = {"mean": "(mean + slope) / 2", "step": "mean / rate"}
 
 
 class Stepping(Optimizer):
@@ -133,48 +110,12 @@ class Stepping(Optimizer):
                 parameter.data -= 0.05 * parameter.grad
 
 
-WITHOUT_SOURCE: dict[str, Any] = {"Optimizer": Optimizer}
-exec(
-    "class Lost(Optimizer):\n    @staticmethod\n    def change(slope):\n        return (slope * 0.7,)",
-    WITHOUT_SOURCE,
-)
-
 OPTIMIZERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "SGD": lambda model: nn.SGD(model, 0.1),
     "momentum, decay": lambda model: nn.SGD(model, 0.05, momentum=0.7, weight_decay=0.02),
     "Adam": lambda model: nn.Adam(model, 0.02, weight_decay=0.01),
 }
-OWN: dict[str, tuple[type[Optimizer], bool]] = {  # and whether they are compiled
-    "Half": (Half, True), "Rprop": (Rprop, True), "FromOutside": (FromOutside, False), "Text": (Text, True),
-    "Nameless": (Nameless, False), "Counting": (Counting, False), "Stepping": (Stepping, False),
-    "Lost": (WITHOUT_SOURCE["Lost"], False),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def kernels() -> Iterator[None]:
-    """One kernel for all the models here; an optimizer's loop makes another of it."""
-    flats = []
-    for make, targets, loss in TASKS.values():
-        ts = [Value(t) for t in (targets[0] if isinstance(targets[0], list) else [targets[0]])]
-        xs = [Value(x) for x in X[0]]
-        flats.append(flatten(nn.run.loss_of(make(), nn.training._find_loss(loss), xs, ts), xs + ts))
-    with shared_kernel([], [*kinds_of(flats), *of_lines()]):
-        yield
-
-
-def of_lines() -> list[Kind]:
-    """What the models with one weight need."""
-    x, t, w = Value(0.3), Value(0.4), Value(0.5)
-    line = (w * x - x * x + t * w + t * x + w * 0.7 - t) ** 2.0 * 0.5
-    return kinds_of([flatten(line, [x, t]), flatten((w * x * 0.1 - t).exp(), [x, t])])
-
-
-@pytest.fixture
-def line_kernels() -> Iterator[None]:
-    """Where many optimizers have one line, this is compiled sooner."""
-    with shared_kernel([], of_lines()):
-        yield
+OWN: list[tuple[type[Optimizer], bool]] = [(Half, True), (Rprop, True), (Warm, True), (Stepping, False)]
 
 
 # -- the measure
@@ -258,24 +199,17 @@ def test_a_rate_per_layer(kind: Any) -> None:
     assert one.errors[-1] != pytest.approx(other.errors[-1], rel=1e-6)
 
 
-def test_a_number_that_is_whole_needs_no_other_loop() -> None:
-    both(regression, lambda model: nn.SGD(model, 1, momentum=0, weight_decay=0), T=T, epochs=3, until=0)
-    model = regression()
-    run = nn.run.Run(model, nn.SGD(model, 1), nn.half_squared_error, X, T, None, 0)
-    assert len(nn.taped.TapedRun(run).tape.kernel.module.train.signatures) == 1
-
-
-@pytest.mark.parametrize("kind, compiled", OWN.values(), ids=OWN)
-def test_an_optimizer_of_ones_own_is_the_same(kind: type[Optimizer], compiled: bool, line_kernels: None) -> None:
+@pytest.mark.parametrize("kind, compiled", OWN)
+def test_an_optimizer_of_ones_own_is_the_same(kind: type[Optimizer], compiled: bool) -> None:
     rows, targets = [[x] for x, _, _ in X], [t for t, _ in T]
     for batch_size in (None, 6):
         options: dict[str, Any] = {"X": rows, "T": targets, "batch_size": batch_size, "epochs": 20}
         one, _ = both(Line, lambda model: kind(model, 0.03, 0.001), **options)
         assert one.errors[-1] < one.errors[0] and not one.sentence
-    assert bool(nn.taped._loop(kind(Line(), 0.03, 0.001))) == compiled
+    assert bool(nn.taped.epochs_of(kind(Line(), 0.03, 0.001))) == compiled
 
 
-def test_a_step_that_was_put_in_its_place_is_taken(monkeypatch: pytest.MonkeyPatch, line_kernels: None) -> None:
+def test_a_step_that_was_put_in_its_place_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for backend in BACKENDS:
         model = Line()
         seen: list[int] = []
@@ -392,7 +326,7 @@ class Uphill(nn.SGD):
 
 
 @each_backend
-def test_divergence_names_the_epoch_the_sample_and_the_operation(backend: str, line_kernels: None) -> None:
+def test_divergence_names_the_epoch_the_sample_and_the_operation(backend: str) -> None:
     model = Line()
     rows, targets = [[0.1], [0.2], [300.0]], [0.3, 0.4, 0.5]
     with pytest.raises(DomainError, match=r"diverged in epoch 3, at sample 2: exp: exp\(x\) .* at x = 839\.5; "):
@@ -415,12 +349,12 @@ def test_an_interruption_leaves_whole_weights(
     when: str, batch_size: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C is heard between two calls of the compiled loop; then the weights are those of an epoch."""
-    optimizer, compiled = OPTIMIZERS["momentum, decay"], Kernel.__call__
+    optimizer, compiled = OPTIMIZERS["momentum, decay"], Loops.__call__
     seen = [Result("eager", model, optimizer(model), T=T, epochs=k, batch_size=batch_size)
             for k in range(9) for model in [regression()]]  # fmt: skip
     calls = 0
 
-    def call(self: Kernel, function: str, *arguments: Any) -> Any:
+    def call(self: Loops, function: str, *arguments: Any) -> Any:
         nonlocal calls
         calls += function == "train"
         if calls == 5 and when == "before":
@@ -437,7 +371,7 @@ def test_an_interruption_leaves_whole_weights(
     model = regression()
     memory = optimizer(model)
     with monkeypatch.context() as patch:
-        patch.setattr(Kernel, "__call__", call)
+        patch.setattr(Loops, "__call__", call)
         patch.setattr(tqdm, "update", update)
         patch.setattr(nn.taped, "A_WHILE", 0.0)
         with pytest.raises(KeyboardInterrupt):
@@ -493,7 +427,7 @@ def same_as_eager(make: Callable[[], nn.Module], capfd: Any, **options: Any) -> 
     for backend in ("eager", "auto", "tape"):
         model = make()
         results[backend] = Result(backend, model, nn.SGD(model, 0.1, momentum=0.5), **options)
-        lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("stepgrad: compiling")]
+        lines = capfd.readouterr().err.splitlines()
         assert len(lines) == (backend == "auto"), lines
         assert all(line.startswith("nn.fit: ") and line.endswith(" without a tape, slowly") for line in lines)
     one, auto, tape = results.values()
@@ -532,7 +466,7 @@ def test_rows_of_different_lengths_have_no_tape(capfd: Any) -> None:
     )  # fmt: skip
 
 
-def test_a_wrong_tape_that_diverges_is_found_out_too(capfd: Any, line_kernels: None) -> None:
+def test_a_wrong_tape_that_diverges_is_found_out_too(capfd: Any) -> None:
     """At the start the model is its tape, which then runs away; the model doesn't."""
 
     def choose(w: Value, x: Any) -> Any:
@@ -586,10 +520,10 @@ def test_an_error_of_the_loss_for_a_later_target_is_its_own(backend: str) -> Non
         nn.fit(regression(), X, T, loss=loss, backend=backend, progress=False)
 
 
-# -- without NumPy or Numba
+# -- without NumPy or llvmlite
 
 
-@pytest.mark.parametrize("missing", [["numba"], ["numpy", "numba"], ["platformdirs"]], ids=str)
+@pytest.mark.parametrize("missing", [["llvmlite"], ["numpy", "llvmlite"]], ids=str)
 def test_without_the_fast_extra_training_is_eager_and_a_line_says_how_to_get_it(
     missing: list[str], monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
@@ -610,18 +544,18 @@ from importlib.machinery import PathFinder
 
 class Blocker:
     def find_spec(name, path=None, target=None):
-        if name == "numba":
-            raise ImportError("Numba needs NumPy 1.0 or less" if sys.argv[1] == "broken" else "no numba")
+        if name == "llvmlite":
+            raise ImportError("llvmlite needs another Python" if sys.argv[1] == "broken" else "no llvmlite")
         return None
 
 if sys.argv[1] == "broken":
     import importlib.util
-    sys.modules.pop("numba", None)
+    sys.modules.pop("llvmlite", None)
     import nn.training
     nn.training.find_spec = lambda name: object()
     sys.meta_path.insert(0, Blocker)
 else:
-    for name in ("numba", "numpy", "platformdirs", "llvmlite"):
+    for name in ("numpy", "llvmlite"):
         sys.modules[name] = None
     import nn.training
     nn.training.find_spec = lambda name: None
@@ -636,15 +570,4 @@ def test_nothing_of_the_fast_extra_is_imported_where_it_cant_be(how: str) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("History: E from")
     assert done.stderr.count("\n") == 1 and "pip install 'stepgrad[fast]'" in done.stderr
-    assert how == "missing" or "Numba needs NumPy 1.0 or less" in done.stderr
-
-
-@pytest.mark.parametrize("lanes", [1, 64])
-def test_however_many_lanes_the_numbers_are_the_same(lanes: int) -> None:
-    """Long batches are trained on with many lanes; that of 70 samples ends in a block with some left over."""
-    x, t, w, b = (Value(number) for number in (0.3, -0.7, 1.4, 0.9))
-    E = relu(1.1 - (w * x + b).atan() * t)  # has loops of its own: no other test here has atan
-    few, others = Tape(E, [x, t]), Tape(E, [x, t], lanes=lanes)
-    batch = np.random.default_rng(3).normal(size=(70, 2))
-    assert others.values(batch).tolist() == few.values(batch).tolist()
-    assert others.value_and_gradient(batch)[1] == pytest.approx(few.value_and_gradient(batch)[1], rel=1e-13)
+    assert how == "missing" or "llvmlite needs another Python" in done.stderr

@@ -1,45 +1,10 @@
-"""What the tests of the tape share: outcomes to compare, bit by bit, and kernels for many graphs at once.
-
-To compile takes seconds for each set of rules, so that a module of tests does it for all of its graphs together.
-"""
+"""What the tests of the tape share: outcomes to compare, bit by bit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import numpy as np
-import pytest
+from collections.abc import Callable, Iterable
 
 from engine import DomainError, Value, topological_order
-from engine.tape.program import Flat, Kind, flatten
-
-
-def kinds_of(flats: Iterable[Flat]) -> list[Kind]:
-    return [kind for flat in flats for kind in flat.kinds]
-
-
-@contextmanager
-def shared_kernel(one_lane: Iterable[Kind], lanes: Iterable[Kind]) -> Iterator[None]:
-    """Tapes made here run in the loops for all of these kinds, if they need no others; else in loops of their own."""
-    all_kinds = [
-        sorted({kind.key: kind for kind in kinds}.values(), key=lambda k: k.key) for kinds in (one_lane, lanes)
-    ]
-
-    def widened(E: Value, inputs: Any = None) -> Flat:
-        flat = flatten(E, inputs)
-        kinds = all_kinds[inputs is not None]
-        places = {kind.key: code for code, kind in enumerate(kinds, 1)}
-        if not {kind.key for kind in flat.kinds} <= places.keys():
-            return flat
-        codes = np.array([0, *(places[kind.key] for kind in flat.kinds)], flat.program.code.dtype)
-        program = flat.program._replace(code=codes[flat.program.code])
-        return flat._replace(kinds=tuple(kinds), program=program)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.tape.tape.flatten", widened)
-        yield
 
 
 def bits(numbers: Iterable[float]) -> list[str]:
@@ -63,6 +28,12 @@ def eager(E: Value, parameters: Iterable[Value]) -> tuple[float, list[float]]:
         return E.data, [parameter.grad or 0.0 for parameter in parameters]
     finally:
         E.zero_grad()
+
+
+def condition(E: Value) -> float:
+    """How much E may change if every number on the way does by a part of itself: the sum over all nodes."""
+    order = topological_order(E)
+    return sum(abs(node.data) * size for node, size in zip(order, sizes(E, order), strict=True))
 
 
 def sizes(E: Value, parameters: Iterable[Value]) -> list[float]:
