@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+HELD = "detach"  # what a nudge doesn't go through, as no gradient does
 TOLERANCE = 1e-6  # of the larger of the two numbers
 Slopes = tuple[float, ...]  # to the left, to the right, across; what of them may be the last rounding, and all rounding
 EPSILON, TINIEST = 2.0**-50, 5e-324  # what a rounding costs (and a little more), relative, and next to 0
@@ -79,7 +80,8 @@ def gradcheck(E: Value) -> GradCheck:
     stale = first_stale(topological_order(E))
     order = _with_gradients(E)
     names = display_names(order)
-    slots = ((node, slot) for node in order for slot, _, partial in edges(node) if isfinite(partial))
+    open_ = (node for node in order if node.op != HELD)
+    slots = ((node, slot) for node in open_ for slot, _, partial in edges(node) if isfinite(partial))
     nodes = [(node, check_edge(node, slot, names[node])) for node, slot in slots]
     doubtful = {node for node, check in nodes if check.verdict in ("kink", "undecided")}
     leaves = [leaf for leaf in order if leaf.rule is None and leaf.grad is not None]
@@ -156,7 +158,7 @@ def _inside(node: Value) -> float:
 def value_of(E: Value, order: list[Value], leaf: Value) -> Callable[[float], float]:
     """E's number as a function of the number of one of its nodes."""
     depends = dependents(order, [leaf])
-    affected = [node for node in order if node in depends and node is not leaf]
+    affected = [node for node in order if node in depends and node is not leaf and node.op != HELD]
 
     def value(at: float) -> float:
         numbers = {leaf: at}
@@ -164,7 +166,7 @@ def value_of(E: Value, order: list[Value], leaf: Value) -> Callable[[float], flo
             assert node.rule is not None
             given = (numbers.get(each, each.data) if isinstance(each, Value) else each for each in node.inputs)
             numbers[node] = node.rule.apply(list(given))
-        return numbers[E]
+        return numbers.get(E, E.data)
 
     return value
 

@@ -19,7 +19,7 @@ from nn.module import Module, Operand, check_row, check_size, random_from
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"identity": lambda z: z} | {
     rule.name: FUNCTIONS[rule.name] for rule in TABLE if rule.operands == ("x",)
 }
-RECTIFIERS = ("relu", "leaky_relu", "silu", "gelu")  # they pass on half of what comes
+RECTIFIERS = ("relu", "leaky_relu", "elu", "silu", "gelu")  # they pass on half of what comes
 
 
 class Neuron(Module):

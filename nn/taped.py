@@ -189,10 +189,10 @@ class TapedRun(Run):
         try:
             with recording():
                 graph = loss_of(self.model, self.loss, xs, ts)
+            return Tape(graph, xs + ts)
         except Exception as error:  # of numbers it made a graph
             reason = " ".join(str(error).split()) or type(error).__name__
             raise Parted(f"{self.model!r} with its loss has no tape: {reason}") from None
-        return Tape(graph, xs + ts)
 
     def _check_all(self) -> None:
         """Raises what the other run would raise for any row and target; the loss is shown each target once."""
@@ -237,14 +237,15 @@ class TapedRun(Run):
 
 
 def epochs_of(optimizer: Optimizer) -> Loops | None:
-    """The compiled loop over epochs with this optimizer; None if it has a step or rates of its own."""
-    own = [
-        method
-        for method in ("step", "rates")
-        if getattr(getattr(optimizer, method), "__func__", None) is not vars(Optimizer)[method]
-    ]
-    return None if own else _compiled(*(tuple(each.items()) for each in (optimizer.once, optimizer.each)),
-                                      tuple(optimizer.start), tuple(optimizer.settings))  # fmt: skip
+    """The compiled loop over epochs with this optimizer; None if it has methods of its own, or formulas of no use."""
+    for method in ("step", "rates", "change"):
+        if getattr(getattr(optimizer, method), "__func__", None) is not vars(Optimizer)[method]:
+            return None
+    formulas = (tuple(each.items()) for each in (optimizer.once, optimizer.each))
+    try:
+        return _compiled(*formulas, tuple(optimizer.start), tuple(optimizer.settings))
+    except (KeyError, ValueError):  # a name or an expression that no formula has: the step says so
+        return None
 
 
 @lru_cache(maxsize=16)

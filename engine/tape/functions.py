@@ -89,6 +89,22 @@ def hypot(x: lanes, y: lanes) -> lanes:
     return sqrt(x * x + y * y)
 """,
 }
+# What libm has in another way: the remainder with Python's sign.
+FLOATS = {
+    "mod": """
+def mod(x: float, y: float) -> float:
+    r = fmod(x, y)
+    if r == 0.0:
+        return copysign(0.0, y)
+    if y < 0.0:
+        if r > 0.0:
+            return r + y
+        return r
+    if r < 0.0:
+        return r + y
+    return r
+""",
+}
 BY_LANE = """
 def {name}({arguments}) -> lanes:
     z = x

@@ -10,7 +10,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from engine.tape.emitter import ARRAYS, FLOAT, WORD, Emitter, vector
-from engine.tape.functions import BY_LANE, LANES, libm
+from engine.tape.functions import BY_LANE, FLOATS, LANES, libm
 
 
 class Module:
@@ -66,7 +66,7 @@ class Module:
 
     def function(self, name: str, kind: Any, count: int) -> Any:
         """The function of this name over floats or lanes, made if there is none yet."""
-        if name in ("sqrt", "abs", "copysign"):
+        if name in ("sqrt", "abs", "copysign", "floor"):
             lanes = f"v{kind.count}f64" if isinstance(kind, ir.VectorType) else "f64"
             called = {"abs": "fabs"}.get(name, name)
             return self.ir.declare_intrinsic(f"llvm.{called}.{lanes}", fnty=ir.FunctionType(kind, [kind] * count))
@@ -80,6 +80,8 @@ class Module:
             self.define(text)
         if isinstance(kind, ir.VectorType):
             return self.functions[f"{name} of lanes"]
+        if name in FLOATS and name not in self.functions:
+            self.define(FLOATS[name])
         return self.functions.get(name) or self._libm(name, count)
 
     def _libm(self, name: str, count: int) -> Any:

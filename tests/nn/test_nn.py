@@ -213,7 +213,7 @@ def test_weights_are_spread_evenly_over_their_bounds(activation: str) -> None:
 
 
 def test_the_rectifiers_are_those_that_a_student_would_name() -> None:
-    assert {name for name in ACTIVATIONS if is_a_rectifier(name)} == {"relu", "leaky_relu", "silu", "gelu"}
+    assert {name for name in ACTIVATIONS if is_a_rectifier(name)} == {"relu", "leaky_relu", "elu", "silu", "gelu"}
 
 
 @pytest.mark.parametrize("inputs", [1, 3, 16])

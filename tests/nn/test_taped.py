@@ -101,6 +101,14 @@ class Warm(Optimizer):
     each: ClassVar = {"mean": "(mean + slope) / 2", "step": "mean / rate"}
 
 
+class Halved(nn.SGD):
+    """Changes what the formulas give."""
+
+    def change(self) -> Any:
+        change = super().change()
+        return lambda *numbers: (change(*numbers)[0] * 0.5, *change(*numbers)[1:])
+
+
 class Stepping(Optimizer):
     """Has a step of its own, and nothing else."""
 
@@ -115,7 +123,13 @@ OPTIMIZERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "momentum, decay": lambda model: nn.SGD(model, 0.05, momentum=0.7, weight_decay=0.02),
     "Adam": lambda model: nn.Adam(model, 0.02, weight_decay=0.01),
 }
-OWN: list[tuple[type[Optimizer], bool]] = [(Half, True), (Rprop, True), (Warm, True), (Stepping, False)]
+OWN: list[tuple[type[Optimizer], bool]] = [
+    (Half, True),
+    (Rprop, True),
+    (Warm, True),
+    (Halved, False),
+    (Stepping, False),
+]
 
 
 # -- the measure
@@ -145,6 +159,17 @@ def assert_same(got: Result, expected: Result, tolerance: float = 1e-9) -> None:
         assert got.state[name] == pytest.approx(numbers, rel=1e-7, abs=1e-12), name
     if not expected.sentence:
         assert got.grads == expected.grads == [None] * len(got.grads)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_formula_with_an_unknown_name_is_an_error_on_either_backend(backend: str) -> None:
+    class Unknown(Optimizer):
+        each: ClassVar = {"step": "slope * speed"}
+
+    model = Line()
+    with pytest.raises(NameError, match="speed"):
+        nn.fit(model, [[0.3]], [0.4], 3, Unknown(model, 0.1, 0.0), backend=backend, progress=False)
+    assert model.slope.data == 1.0
 
 
 def both(make: Callable[[], nn.Module], optimizer: Callable[[Any], Optimizer], **options: Any) -> tuple[Result, Result]:

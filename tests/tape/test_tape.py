@@ -555,7 +555,7 @@ def test_what_the_derivatives_by_inputs_would_be_doesnt_matter() -> None:
 
 
 @pytest.mark.parametrize("largest", [sys.float_info.max, -sys.float_info.max])
-@pytest.mark.parametrize("size, fits", [(5, True), (16, True), (11, False), (49, False)])
+@pytest.mark.parametrize("size, fits", [(5, True), (16, True), (11, False)])
 def test_a_mean_that_is_too_large_is_an_error(size: int, fits: bool, largest: float) -> None:
     """Of the largest float, size times a share of it is that float or, rounded up, an infinity."""
     x, w = leaves(x=0.5, w=1.0)
