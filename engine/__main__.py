@@ -54,9 +54,9 @@ class Command(NamedTuple):
 
 
 def step(E: Value, names: dict[str, Value], given: argparse.Namespace) -> int:
-    from engine.prompt.debug import debug
+    from engine.prompt.debug import prompt_over
 
-    debug(E, commands=given.c)  # None prompts
+    prompt_over(E, given.c)  # None prompts; no variables of this program are known there
     return 0
 
 

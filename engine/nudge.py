@@ -11,6 +11,7 @@ from math import isfinite
 from engine.calculus import dependents, replay
 from engine.domain import operand_name
 from engine.order import check_root, topological_order
+from engine.text.monospace import Monospaced
 from engine.text.names import counted, display_names, find_node, quotient
 from engine.value import Value, edges, first_stale
 
@@ -24,7 +25,7 @@ Slopes = tuple[float, ...]  # to the left, to the right, across; what of them ma
 EPSILON, TINIEST = 2.0**-50, 5e-324  # what a rounding costs (and a little more), relative, and next to 0
 
 
-class Check:
+class Check(Monospaced):
     """One derivative: its name, the engine's number, the nudged number, and a verdict: ok, kink, wrong or undecided.
 
     noise is what rounding may come to in the function's values, blur in the engine's number. A step larger than scale,
@@ -44,7 +45,7 @@ class Check:
         return f"{self.name} = {self.engine:.10g}, nudged {self.nudged:.10g}: {self.verdict}"
 
 
-class GradCheck:
+class GradCheck(Monospaced):
     """The report of gradcheck: .checks, .ok where none is wrong, and a readable repr."""
 
     def __init__(self, checks: list[Check], stale: str | None) -> None:

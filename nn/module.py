@@ -94,6 +94,16 @@ class Module:
             "parameters": {path: parameter.data for path, parameter in self.named_parameters().items()},
         }
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """In a notebook: the network diagram, where there is one; else the text."""
+        from nn.diagram import diagram
+
+        try:
+            shown = diagram(self)._repr_mimebundle_(include, exclude)
+        except Exception:  # a model of one's own may be anything, and a display that raises shows a page of traceback
+            shown = {}
+        return {**shown, "text/plain": repr(self)}
+
     def __repr__(self) -> str:
         shape = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
         return f"{type(self).__name__}({shape})"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from tqdm import tqdm
-
 from engine import DomainError
 from engine.domain import number
+from engine.text.monospace import Monospaced
 from nn.losses import LOSSES, Loss, half_mean_over_outputs
 from nn.module import Module, Rows, as_lists, check_size
 from nn.optimizers import SGD, Optimizer, check_number
@@ -21,11 +21,35 @@ BACKENDS = ("auto", "tape", "eager")
 NEEDED = ("numpy", "llvmlite")  # for a tape: the extra `fast`
 
 
-class History:
-    """What a training run did: .errors, E over all the data at the start and after each epoch (epochs + 1 floats)."""
+class History(Monospaced):
+    """What a training run did: .errors, E over all the data at the start and after each epoch (epochs + 1 floats).
+
+    Its length is the number of epochs; .plot() draws the curve.
+    """
 
     def __init__(self, errors: list[float]) -> None:
         self.errors = errors
+
+    def __len__(self) -> int:
+        return len(self.errors) - 1
+
+    def __bool__(self) -> bool:
+        return True  # a run of no epochs is a run
+
+    def plot(self, axes: Any = None) -> Any:
+        """E over the epochs, on these axes of matplotlib's or on new ones, which are returned.
+
+        Raises ImportError, saying what to install, without matplotlib.
+        """
+        if axes is None:
+            try:
+                from matplotlib import pyplot
+            except ImportError:
+                raise ImportError("history.plot() needs matplotlib: pip install 'stepgrad[plot]' mends it") from None
+            _, axes = pyplot.subplots(layout="constrained")
+        axes.plot(range(len(self.errors)), self.errors)
+        axes.set(xlabel="epoch", ylabel="E", yscale="log" if min(self.errors) > 0 else "linear")
+        return axes
 
     def __repr__(self) -> str:
         return f"History: E from {self.errors[0]:.6g} to {self.errors[-1]:.6g} in {len(self.errors) - 1} epochs"
@@ -89,6 +113,7 @@ def fit(
 
 def _trained(run: Run, epochs: int, until: float | None, progress: bool) -> History:
     errors: list[float] = []
+    tqdm = _progress_bar()
     try:
         with tqdm(total=epochs, disable=not progress, desc="training", unit=" epochs") as bar:
             errors = [run.begin(epochs)]
@@ -110,6 +135,14 @@ def _trained(run: Run, epochs: int, until: float | None, progress: bool) -> Hist
             run.check()
             raise diverged from None
         raise
+
+
+def _progress_bar() -> Any:
+    """tqdm's, which in a notebook is a widget, if there are widgets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there are none
+        from tqdm.auto import tqdm
+    return tqdm
 
 
 def _faster(run: Run, backend: str) -> Run:

@@ -69,10 +69,15 @@ def is_assignment(names: Names, text: str) -> bool:
 
 
 def is_place(names: Names, text: str) -> bool:
-    kind, _, rest = text.partition(" ")
-    if kind == "if" and names.compiled(rest, "eval"):
-        return True
-    return is_node(names, text) or (kind == "op" and rest.strip().isidentifier())
+    place, _, condition = (part.strip() for part in f" {text} ".partition(" if "))
+    if condition and not names.compiled(condition, "eval"):
+        return False
+    known = is_node(names, place) or re.fullmatch(r"op\s+\w+", place) is not None
+    return is_node(names, text) or (known if place else bool(condition))
+
+
+def is_gradient(names: Names, text: str) -> bool:
+    return is_node(names, text) or is_node(names, text.removesuffix(".grad"))
 
 
 # -- the table
@@ -85,13 +90,19 @@ def counting(says: str) -> Kind:
 
 ANYTHING = Kind("anything", like(r"[^=].*"), optional=True)
 NOTHING = Kind("no argument", lambda names, text: False, optional=True, strict=True)
-POSITION = Kind("a position, a whole number from 0, the start", like(r"-?\d+"), strict=True)
+POSITION = Kind("a position, a whole number from 0, the start, or a checkpoint", like(r"-?\d+|\w+"), strict=True)
+NUMBERS = Kind("numbers of what is listed", like(r"\d+(\s+\d+)*"), optional=True, strict=True)
+COUNT = Kind("the number of a break and a count", like(r"\d+\s+\d+"), strict=True)
+LIMIT = Kind("the number of a break, and a condition or none", like(r"\d+(\s.*)?"), strict=True)
+WORD = Kind("a word", like(r"\w+"), optional=True, strict=True)
 NODE = Kind("a node: its name, or an expression", is_node)
 MAYBE_NODE = NODE._replace(optional=True)
+WATCHED = Kind("a node: its name, or an expression; and `if CONDITION`", is_gradient)
 PLACE = Kind("a node, `op NAME` or `if CONDITION`", is_place, optional=True)
 EXPRESSION = Kind("an expression", is_expression)
+MAYBE_EXPRESSION = EXPRESSION._replace(optional=True)
 PREDICTION = Kind("no argument, or the number that you predict", is_expression, optional=True)
 ASSIGNMENT = Kind("NODE = NUMBER", is_assignment)
 MISTAKE = Kind("the name of a mistake, or off", lambda names, text: text in (*MISTAKES, "off"), optional=True)
 FILE = Kind("a file name, such as graph.svg", like(r"[^\s=]\S*\.\w+"), optional=True)
-VERB = Kind("a verb", like(r"\w+"), optional=True)
+VERB = Kind("a verb", like(r"[\w-]+"), optional=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib import import_module
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NoReturn
 from unicodedata import normalize
 
@@ -24,7 +24,7 @@ from engine.order import topological_order
 from engine.steps.compare import compare
 from engine.steps.step import Step
 from engine.steps.stepper import ForwardStepper, Stepper
-from engine.text.names import find_node
+from engine.text.names import display_names, find_node, listed, shown
 from engine.value import Value, label
 
 
@@ -38,11 +38,12 @@ TOOLS = (compare, derivative, gradcheck, gradient, hessian, jvp, label, operatio
 PUBLIC: dict[str, Any] = {each.__name__: each for each in (*CLASSES, *TOOLS)}
 PUBLIC |= {name: each for name, each in FUNCTIONS.items() if name not in ("abs", "pow")}  # Python's own know Values
 LATER = {  # imported when what is typed uses them: what draws takes longer to import than all that a step needs
+    "debug": "engine.prompt.debug",
     "draw": "engine.pictures.draw",
     "explain": "engine.steps.explain",
     "film": "engine.pictures.film",
 }
-STEP_VARIABLES = ("contribution", "partial", "upstream", "before", "after", "node", "input")
+STEP_VARIABLES = ("contribution", "partial", "upstream", "before", "after", "node", "input", "number")
 
 # A string, which stays as it is; or a name that isn't an attribute, with what hangs on it: hidden[2].w[3].grad.
 PATH = re.compile(
@@ -58,13 +59,15 @@ class Names:
     """The names known at a prompt over a stepper, and Python over them.
 
     nodes holds the graph's nodes by what may be typed for them, the names that they are shown by and their labels;
-    variables what was made at the prompt, which hides nodes of the same name and outlives a change of stepper.
+    variables what was made at the prompt, which hides nodes of the same name and outlives a change of stepper; caller
+    the variables of the program that the prompt was called from, which stay as they are.
     """
 
     stepper: Stepper
 
-    def __init__(self, others: Mapping[str, Any]) -> None:
-        self.public = {**PUBLIC, **others}
+    def __init__(self, caller: Mapping[str, Any] | None = None) -> None:
+        self.caller = dict(caller or {})
+        self.public = {**PUBLIC, **self.caller}
         self.nodes: dict[str, Value] = {}
         self.variables: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
@@ -73,6 +76,8 @@ class Names:
     def adopt(self, stepper: Stepper) -> None:
         """Makes the nodes of this stepper's graph those that are meant."""
         self.stepper = stepper
+        if self.caller:
+            stepper.names = display_names(stepper.order, called=called(self.caller))
         self.nodes = {node.label: node for node in reversed(stepper.order) if node.label}
         self.nodes |= {name: node for node, name in stepper.names.items()}
         self.aliases.clear()
@@ -86,7 +91,10 @@ class Names:
         return name in self.namespace or name in LATER
 
     def node(self, text: str) -> Value:
-        """The node that is meant by its name, or by an expression such as E.inputs[0]. Raises Refused for neither."""
+        """The node that is meant by its name, what it begins with, or an expression such as E.inputs[0].
+
+        Raises Refused for none of these.
+        """
         if text in self.nodes:
             return self.nodes[text]
         found = None
@@ -94,6 +102,8 @@ class Names:
             found = self.evaluate(text)
         if type(found) is Value and found in self.stepper.names:
             return found
+        if name := the_one(text, self.stepper.names.values()):
+            return self.nodes[name]
         try:
             return find_node(self.stepper.names, text)
         except ValueError as error:
@@ -139,6 +149,17 @@ class Names:
         self.describe(self.latest())
         return self.run(code)
 
+    def value(self, text: str) -> Any:
+        """The same, for a verb: a node by any name that it is shown by, too; Refused for a name that isn't known."""
+        if text in self.nodes and text not in self.variables:
+            return self.nodes[text]
+        try:
+            return self.evaluate(text)
+        except NameError as error:
+            raise Refused(f"{error} here; info locals lists names") from None
+        except SyntaxError as error:
+            raise Refused(f"{shown(text)!r} is no expression: {error.msg}") from None
+
     def run(self, code: CodeType) -> Any:
         """Runs code over the names as they are; the value, if it is that of an expression."""
         self.import_used(code)
@@ -156,9 +177,10 @@ class Names:
 
     def describe(self, step: Step | None) -> None:
         """Makes contribution, partial and the like those of a step, but for names that mean something else here."""
-        for name in STEP_VARIABLES:
+        known = {name: getattr(step, name) if step else None for name in STEP_VARIABLES}
+        for name, meaning in (known | {"position": self.stepper.position}).items():
             if name not in self.nodes and name not in self.variables:
-                self.namespace[name] = getattr(step, name) if step else None
+                self.namespace[name] = meaning
 
     # -- variables
 
@@ -169,19 +191,21 @@ class Names:
         return {name: self.namespace.get(name) for name in code.co_names}
 
     def keep(self, before: Mapping[str, Any]) -> list[str]:
-        """Makes variables of the names that mean something else than before; returns those that hide a node now.
+        """Makes variables of the names that mean something else than before; returns those that hide something now.
 
-        A name that is gone, by `del`, is its node's again.
+        A name that is gone, by `del`, is its node's again, or the caller's.
         """
         hiding = []
         for name, old in before.items():
             if name not in self.namespace:
                 self.variables.pop(name, None)
-                if name in self.nodes:
-                    self.namespace[name] = self.nodes[name]
+                for owner in self.nodes, self.caller:
+                    if name in owner:
+                        self.namespace[name] = owner[name]
+                        break
             elif self.namespace[name] is not old:
                 self.variables[name] = self.namespace[name]
-                if name in self.nodes:
+                if name in self.nodes or name in self.caller:
                     hiding.append(name)
         return hiding
 
@@ -196,6 +220,43 @@ class Names:
         if dot and thing is not None:
             found |= {f"{head}.{name}" for name in dir(thing) if name.startswith(tail) and not name.startswith("_")}
         return sorted(found)
+
+
+def the_one(text: str, known: Iterable[str]) -> str | None:
+    """The one of the known that is the text, or begins with it; None where none does. Raises Refused for several.
+
+    >>> the_one("ass", ["assign", "minus"]), the_one("half", ["half", "halves"]), the_one("x", ["half"])
+    ('assign', 'half', None)
+    """
+    found = [each for each in known if text and each.startswith(text)]
+    if text in found or len(found) == 1:
+        return text if text in found else found[0]
+    if found:
+        raise Refused(f"{shown(text)!r} could be {listed(found, most=12)}")
+    return None
+
+
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """The variables that a program sees where it is, local ones first, as pdb knows them; a copy.
+
+    >>> def program(x: float) -> list[str]:
+    ...     y = 2 * x
+    ...     return list(variables_of(sys._getframe()))[:2]
+    >>> import sys; program(1.5)
+    ['x', 'y']
+    """
+    local = frame.f_locals
+    seen = {**local, **{name: each for name, each in frame.f_globals.items() if name not in local}}
+    return {name: each for name, each in seen.items() if not name.startswith("__")}
+
+
+def called(variables: Mapping[str, Any]) -> dict[Value, str]:
+    """What the program calls its Values: by the first of its variables that holds one."""
+    names: dict[Value, str] = {}
+    for name, each in variables.items():
+        if type(each) is Value and not name.startswith("_"):
+            names.setdefault(each, name)
+    return names
 
 
 def names_in(code: CodeType) -> set[str]:

@@ -6,25 +6,38 @@ fit is Python, because w, b and s are names of nodes as well. Next: breaks.py.
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
 from cmd import Cmd
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext, redirect_stdout
 from inspect import cleandoc, getdoc
+from io import TextIOBase
+from keyword import iskeyword
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import IO, Any
 
 from engine.prompt.arguments import kind_of
+from engine.prompt.history import own_history
+from engine.prompt.lines import folded
 from engine.prompt.names import Names, Refused
-from engine.text.names import shown
+from engine.prompt.verbs import ALIASES, INSTEAD, YIELDING
+from engine.text.names import listed, shown
 
 LONGEST = 10_000  # characters of a line: more than that is deeper than Python's own parser may go
 WIDEST = 300  # characters of what is said about an error
 
+WIDTH = 79  # of help
+WORD = re.compile(r"[^\W\d][\w-]*")  # what a verb may look like
+
 MANNERS = """
-    An empty line repeats the last one, # begins a comment, `n; n; p w.grad` is three commands. Anything else is Python:
-    w.grad, b*2 and s = 3 are no verbs, and !w is the node w. q, Ctrl-D and the end of a list of commands leave, and
-    put all gradients back as they were.
+    In a step, → is the contribution made last, · one still to come, and what has no mark was made before. Verbs, nodes
+    and mistakes may be cut short where no other begins so. An empty line repeats the last one, # begins a comment,
+    `n; n; p w.grad` is three commands. Anything else is Python: w.grad, b*2 and s = 3 are no verbs, and !w is the node
+    w. The variables of the program that called debug(E) are known, and stay as they are. q, Ctrl-D and the end of a
+    list of commands leave, and put all gradients back as they were. `help VERB` tells more.
 """
 SEPARATED = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*"|['"])+""")
 
@@ -40,29 +53,37 @@ class Shell(Cmd):
         self.use_rawinput = stdin is None and stdout is None
         self.colour = self.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self.answer: Callable[[str], None] | None = None  # takes the next line, if a question waits for it
+        self.takes_verbs = False  # whether a line that is a verb is an answer too
+        self.pending: list[str] = []  # lines to run before the next one is read
         self.told = set[str]()  # verbs that are names too, and were said to be
 
     # -- lines out
 
     def say(self, text: str) -> None:
-        """Prints lines; a character that the terminal's encoding doesn't have as its escape."""
+        """Prints lines, folded at a terminal's width; a character that its encoding doesn't have as its escape."""
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
+        if self.stdout.isatty():
+            width = max(get_terminal_size().columns, 20)
+            text = "\n".join(part for line in text.split("\n") for part in folded(line, width))
         self.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
-    def ask(self, prompt: str, answer: Callable[[str], None]) -> None:
-        """Makes the next line an answer, unless it is a verb, and shows a prompt that says so."""
-        self.prompt, self.answer = prompt, answer
+    def ask(self, prompt: str, answer: Callable[[str], None], takes_verbs: bool = False) -> None:
+        """Makes the next line an answer, under a prompt that says so; a verb is one only where these are taken."""
+        self.prompt, self.answer, self.takes_verbs = prompt, answer, takes_verbs
 
     def ask_nothing(self) -> None:
-        self.prompt, self.answer = Shell.prompt, None
+        """Drops the question that waits for an answer."""
+        self.prompt, self.answer, self.takes_verbs = Shell.prompt, None, False
 
     # -- lines in
 
     def run(self, commands: Iterable[str]) -> None:
         """Runs commands, each shown after the prompt as if typed, until one of them leaves.
 
-        Raises TypeError for a command that isn't a str.
+        An open file is read as a text. Raises TypeError for a command that isn't a str.
         """
+        if isinstance(commands, TextIOBase):
+            commands = commands.read()
         for command in split(commands) if isinstance(commands, str) else commands:
             if not isinstance(command, str):
                 raise TypeError(f"a command is a str, such as 'n', not {type(command).__name__}")
@@ -74,7 +95,7 @@ class Shell(Cmd):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Reads and runs lines until one of them leaves, or there are no more."""
-        with _own_history():
+        with own_history() if self.use_rawinput and self.stdin.isatty() else nullcontext():
             while True:
                 try:
                     return super().cmdloop(intro)
@@ -92,8 +113,12 @@ class Shell(Cmd):
             if len(line) > LONGEST:
                 raise Refused(f"a line has at most {LONGEST:,} characters, this one {len(line):,}")
             with redirect_stdout(self.stdout):
-                return self.run_line(line.strip())
+                leaves = self.run_line(line.strip())
+                while self.pending and not leaves:
+                    leaves = self.run_command(self.pending.pop(0))
+                return leaves
         except BaseException as error:  # SystemExit and Ctrl-C too: only q and Ctrl-D leave
+            self.pending.clear()
             self.say(in_a_line(error))
             return False
 
@@ -101,10 +126,11 @@ class Shell(Cmd):
         """Runs what is typed: an answer, a comment, one command or several; an empty line is the last one again."""
         if line == "EOF":
             self.say("")
+            self.ask_nothing()
             return True
         if line.startswith("#"):
             return False
-        if self.answer and (not line or self.read(line) is None):
+        if self.answer and (self.takes_verbs or not line or self.read(line) is None):
             self.answer(line)
             return False
         self.ask_nothing()
@@ -118,8 +144,9 @@ class Shell(Cmd):
 
     def run_command(self, line: str) -> bool:
         """Runs a verb, or Python."""
-        read = self.read(line)
+        read, names = self.read(line), self.names
         if not read:
+            self.check_known(line)
             self.python(line.removeprefix("!").strip())
             return False
         word, argument = read
@@ -127,9 +154,10 @@ class Shell(Cmd):
         assert verb
         self.check_argument(verb, argument)
         leaves = bool(verb(argument))
-        if not argument and word not in self.told and (word in self.names.nodes or word in self.names.variables):
+        hides = word in names.nodes or word in names.variables or word in names.caller
+        if not argument and word not in self.told and hides:
             self.told.add(word)
-            self.say(f"p {word} shows the {'name' if word in self.names.variables else 'node'}")
+            self.say(f"p {word} shows the {'node' if word in names.nodes and word not in names.variables else 'name'}")
         return leaves
 
     def read(self, line: str) -> tuple[str, str] | None:
@@ -142,6 +170,10 @@ class Shell(Cmd):
         word, argument = [*line.split(None, 1), "", ""][:2]
         verb = self.verb(word)
         if verb is None:
+            begun = self.begun(word, line)
+            return (begun, argument) if begun else None
+        named = word in self.names.nodes or word in self.names.variables
+        if named and word in YIELDING and self.names.compiled(line, "exec"):
             return None
         if not kind_of(verb).takes(self.names, argument):
             if self.names.compiled(line, "eval"):
@@ -151,6 +183,32 @@ class Shell(Cmd):
             if python:
                 return None
         return word, argument
+
+    def begun(self, word: str, line: str) -> str | None:
+        """The verb that a word begins and no other does, where it means nothing else. Raises Refused for several."""
+        if not self.is_word(word) or (self.names.compiled(line, "exec") and not self.names.compiled(line, "eval")):
+            return None
+        verbs = self.verbs().values()
+        found = [names[0] for names in verbs if any(name.startswith(word) for name in names)]
+        if len(found) > 1:
+            raise Refused(f"{word!r} could be {listed(found, most=12)}")
+        return found[0] if found else None
+
+    def is_word(self, word: str) -> bool:
+        """Whether this may be a verb, and means nothing in Python or among the names known here."""
+        meant = self.names.known(word) or hasattr(builtins, word) or iskeyword(word) or word in self.names.nodes
+        return WORD.fullmatch(word) is not None and not meant
+
+    def check_known(self, line: str) -> None:
+        """Raises Refused, with what to do, for a line that is no Python and begins with no verb or name known here."""
+        word = [*line.split(), "!"][0]
+        if line == "!":
+            raise Refused("after ! comes Python: !w is the node w")
+        if word in INSTEAD and not self.names.compiled(line, "exec"):
+            raise Refused(INSTEAD[word])
+        if not self.is_word(word) or (line != word and self.names.compiled(line, "exec")):
+            return
+        raise Refused(INSTEAD.get(word, f"there is no verb or name {word!r} here; help lists the verbs"))
 
     def check_argument(self, verb: Callable[[str], Any], argument: str) -> None:
         """Raises Refused where a verb's argument is missing, and where it can't be what the verb takes.
@@ -178,47 +236,62 @@ class Shell(Cmd):
         finally:
             given = line.partition("=")[2].strip() or "…"
             for name in names.keep(before):
-                self.say(f"{name} is now a name at this prompt; set {name} = {given} changes the node")
+                hidden = f"set {name} = {given} changes the node" if name in names.nodes else "your program's stays"
+                self.say(f"{name} is now a name at this prompt; {hidden}")
 
     # -- verbs
 
     def verb(self, word: str) -> Callable[[str], Any] | None:
         """The method that a word calls, if it is a verb."""
-        method: Callable[[str], Any] | None = getattr(self, f"do_{word}", None)
+        method: Callable[[str], Any] | None = getattr(self, f"do_{ALIASES.get(word, word)}", None)
         return method
 
-    def verbs(self) -> dict[str, list[str]]:
-        """The names that call each verb's method, the full one first, in the order of their classes."""
+    def families(self) -> dict[str, list[str]]:
+        """The full names of the verbs, by what their class is about, in the order of the classes."""
         found: dict[str, list[str]] = {}
         for cls in reversed(type(self).__mro__):
-            if cls is Cmd:
-                continue
-            for name, method in vars(cls).items():
-                if name.startswith("do_"):
-                    found.setdefault(method.__name__, []).append(name.removeprefix("do_"))
-        return found
+            if cls is not Cmd:
+                names = [name.removeprefix("do_") for name in vars(cls) if name.startswith("do_")]
+                found.setdefault(getattr(cls, "about", ""), []).extend(names)
+        return {about: names for about, names in found.items() if names}
+
+    def verbs(self) -> dict[str, list[str]]:
+        """For each verb, by its method's name, all that may be typed for it, the full name first."""
+        names = [name for family in self.families().values() for name in family]
+        return {f"do_{name}": [name, *(alias for alias, verb in ALIASES.items() if verb == name)] for name in names}
 
     def help_of(self, word: str) -> str:
         """The names of a verb, and its docstring. Raises Refused for what is no verb."""
+        word = word if self.verb(word) else self.begun(word, word) or word
         verb = self.verb(word)
         if verb is None:
-            raise Refused(f"there is no verb {word!r}; help lists them")
+            raise Refused(INSTEAD.get(word, f"there is no verb {shown(word)!r}; help lists them"))
         names = self.verbs().get(verb.__name__, [word])
-        return f"{', '.join(names)}\n{getdoc(verb) or ''}".rstrip()
+        title, _, rest = (getdoc(verb) or "").partition("\n\n")
+        parts = [", ".join(names), title, *([""] if rest else []), rest]
+        return "\n".join(part and fill(part, WIDTH) for part in parts).rstrip()
 
     def list_of_verbs(self) -> str:
         """The first line of each verb's docstring, after its letter; and how lines are read."""
-        lines = []
-        for method, names in self.verbs().items():
-            letter = min(names, key=len) if len(names) > 1 else ""
-            first, _, _ = (getdoc(getattr(self, method)) or "").partition("\n")
-            lines.append(f"{letter:<2}  {first}")
-        return "\n".join([*lines, cleandoc(MANNERS)])
+        lines, names = list[str](), self.verbs()
+        for about, family in self.families().items():
+            lines += [f"{about}:"] if about else []
+            for verb in family:
+                others = [name for name in names[f"do_{verb}"][1:] if len(name) < 3]
+                title, _, _ = (getdoc(getattr(self, f"do_{verb}")) or "").partition("\n")
+                lines.append(f"{others[0] if others else '':<3} {title}")
+        return "\n".join([*lines, fill(cleandoc(MANNERS), WIDTH)])
 
     def completenames(self, text: str, *_: Any) -> list[str]:
         """What may begin a line."""
-        verbs = {name for names in self.verbs().values() for name in names}
-        return sorted({name for name in verbs if name.startswith(text)} | set(self.names.completions(text)))
+        return sorted({*self.verbs_beginning(text), *self.names.completions(text)})
+
+    def verbs_beginning(self, text: str) -> list[str]:
+        return sorted({name for names in self.verbs().values() for name in names if name.startswith(text)})
+
+    def complete_help(self, text: str, *_: Any) -> list[str]:
+        """What may follow help: a verb."""
+        return self.verbs_beginning(text)
 
 
 def split(text: str) -> list[str]:
@@ -258,21 +331,3 @@ def in_a_line(error: BaseException) -> str:
     if len(message) > WIDEST:
         message = f"{message[:WIDEST]}…"
     return message if isinstance(error, Refused) else ": ".join(filter(None, [type(error).__name__, message]))
-
-
-@contextmanager
-def _own_history() -> Iterator[None]:
-    """Where readline exists: hidden[2].w completes as one word, and the lines typed here are forgotten at the end."""
-    try:
-        import readline
-    except ImportError:
-        yield
-        return
-    lines, delimiters = readline.get_current_history_length(), readline.get_completer_delims()
-    readline.set_completer_delims("".join(c for c in delimiters if c not in "[]#"))
-    try:
-        yield
-    finally:
-        readline.set_completer_delims(delimiters)
-        for place in reversed(range(lines, readline.get_current_history_length())):
-            readline.remove_history_item(place)

@@ -1,15 +1,17 @@
-"""What the prompt says of a stepper, as text: the table of `where`, a node and its neighbours, predict's question.
+"""What the prompt says of a stepper, as text: the table of `where`, a node and its neighbours, the code of the pass.
 
-Each is a function of the stepper and changes nothing; stepper.py shows the step itself. Next: debug.py.
+Each is a function of the stepper and changes nothing; stepper.py shows the step itself. Next: displays.py.
 """
 
 from __future__ import annotations
 
-from engine.steps.compare import rounds_to
-from engine.steps.step import Step
+from inspect import getsource
+from textwrap import dedent
+
+from engine.steps.passes import RIGHT
 from engine.steps.stepper import Stepper
-from engine.text.names import LISTED, grad_text, more, number_text, quotient
-from engine.text.symbols import TEXT
+from engine.text.names import LISTED, grad_text, more, number_text
+from engine.text.symbols import TEXT, derivation
 from engine.value import Value
 
 AROUND = 4  # nodes before and after the one in hand
@@ -70,26 +72,53 @@ def operands(node: Value) -> list[Value]:
     return list(dict.fromkeys(each for each in node.inputs if isinstance(each, Value)))
 
 
-def question(stepper: Stepper, step: Step) -> str:
-    """What the contribution of a step is, asked without saying it."""
-    names = stepper.names
-    upstream = quotient(names[stepper.E], names[step.node])
-    if step.slot is None:
-        return f"step {step.number}: what is {upstream}?"
-    added = f"what does {computation(stepper, step.node)} add to {names[step.input]}.grad"
-    return f"step {step.number}: {added}, with {upstream} = {number_text(step.upstream)}?"
+def around(stepper: Stepper, node: Value) -> str:
+    """The graph around a node: its consumers, itself, its operands and theirs, each further in than what it feeds."""
+    found = [(0, each) for each in consumers(stepper, node)[:LISTED]] + [(1, node)]
+    for each in operands(node)[:LISTED]:
+        found += [(2, each), *((3, inner) for inner in operands(each)[:LISTED])]
+    cells = [(f"{'  ' * depth}{value(stepper, each)}", *row(stepper, each)[1:3]) for depth, each in found]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for (_, each), texts in zip(found, cells, strict=True):
+        padded = "   ".join(f"{text:<{width}}" for text, width in zip(texts, widths, strict=True))
+        lines.append(f"  {'-->' if each is node else '   '} {padded}".rstrip())
+    left_out = sum(max(len(others) - LISTED, 0) for others in (consumers(stepper, node), operands(node)))
+    return "\n".join(lines + ([f"     {more(left_out)}"] if left_out else []))
 
 
-def verdict(given: float, step: Step) -> str:
-    """Whether a predicted contribution is right, rounded to the digits that it was given with, and what else it is."""
-    right = step.contribution
-    if rounds_to(right, given):
-        return f"right: {number_text(right)}"
-    known = {
-        "it has the wrong sign": -right,
-        "that is the local derivative alone": step.partial,
-        "that is the upstream gradient alone": step.upstream,
-        "that is the gradient with this contribution added": step.after,
-    }
-    also = next((f"; {says}" for says, other in known.items() if rounds_to(other, given)), "")
-    return f"off by {number_text(given - right)}: it is {number_text(right)}{also}"
+def value(stepper: Stepper, node: Value) -> str:
+    """A node, what it was computed as, and its number: `s = w * x = 0.98`."""
+    sides = [computation(stepper, node), number_text(node.data)]
+    return " = ".join(sides if node.rule else sides[:1])
+
+
+def with_partials(stepper: Stepper, node: Value) -> str:
+    """The operands of a node, a line each, with the local derivative; empty for a leaf."""
+    lines, names = list[tuple[str, str]](), stepper.names
+    for slot, each in enumerate(node.inputs):
+        if isinstance(each, Value):
+            lines.append((f"{names[each]} = {number_text(each.data)}", " = ".join(derivation(node, slot, names))))
+        else:
+            lines.append((number_text(each), "a constant"))
+    width = max((len(text) for text, _ in lines), default=0)
+    return "\n".join(f"{text:<{width}}   {local}" for text, local in lines)
+
+
+SEED, ADDS = "order[-1].grad += 1.0", "operand.grad += upstream * partial"
+
+
+def code(stepper: Stepper) -> str:
+    """The code of the pass, Value.backward's, with the line that the latest step is, and what its names mean there."""
+    head, _, rest = dedent(getsource(Value.backward)).partition('"""')
+    place, names = stepper.position, stepper.names
+    here = {0: "", 1: SEED}.get(place, ADDS)
+    lines = [*head.rstrip().splitlines(), *rest.partition('"""')[2].strip("\n").splitlines()]
+    shown = [f"  {'-->' if here and here in line else '   '} {line}".rstrip() for line in lines]
+    if place > 1:
+        step = stepper.steps[place - 1]
+        numbers = f"upstream {number_text(step.upstream)}, partial {number_text(step.partial)}"
+        shown.append(f"node is {names[step.node]}, operand {names[step.input]}, {numbers}")
+    if stepper.way is not RIGHT:
+        shown.append(f"mistake {stepper.way.name!r} differs from it: {stepper.way.says}")
+    return "\n".join(shown)

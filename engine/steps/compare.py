@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.domain import DomainError, number
 from engine.order import check_root, topological_order
 from engine.steps.passes import MISTAKES, Grad, Pass, record
+from engine.text.monospace import Monospaced
 from engine.text.names import counted, display_names, find_node, number_text
 from engine.value import Value
 
@@ -33,7 +34,7 @@ def rounds_to(true: float, given: float, tolerance: float | None = None) -> bool
     return abs(given - true) <= half * (1 + 1e-9)  # a tie may be rounded up or down
 
 
-class Comparison:
+class Comparison(Monospaced):
     """The report of compare: .ok; .node, the first that is off, and .mistakes, the names whose numbers these are.
 
     .off has all that are off, in backward order, with the right number and the one that was given.

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.steps.passes import Grad, went_wrong
+from engine.text.monospace import Monospaced
 from engine.text.names import as_factor, grad_text, number_text, quotient
 from engine.value import Value
 
@@ -56,7 +57,7 @@ def number_piece(number: float) -> Piece:
     return Piece(number_text(number), "result", number)
 
 
-class Step:
+class Step(Monospaced):
     """One contribution, input.grad += upstream · partial, from a node to the operand in one of its slots.
 
     number is its place in the pass, from 1; before and after are input.grad; part of parts says which of the
@@ -76,6 +77,11 @@ class Step:
         self.before, self.after = record.befores[place], record.afters[place]
         writes = record.writes[self.input]
         self.part, self.parts = bisect_left(writes, place) + 1, len(writes)
+
+    @property
+    def root(self) -> Value:
+        """E, which the pass starts from."""
+        return self._walk.E
 
     def pieces(self, missing: str = "None") -> Pieces:
         """What the step says, in pieces to be joined; missing is how a gradient looks that isn't computed yet."""

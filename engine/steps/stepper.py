@@ -9,17 +9,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from html import escape
-from typing import Self, overload
+from importlib import import_module
+from typing import Any, Self, cast, overload
 
 from engine.order import check_root, topological_order
 from engine.steps.passes import RIGHT, Grad, find_mistake, record
 from engine.steps.step import Step
-from engine.text.names import display_names, find_node, grad_text, listed, more, number_text, quotient
+from engine.text.monospace import Monospaced
+from engine.text.names import LISTED, display_names, find_node, grad_text, listed, more, number_text, quotient
 from engine.text.symbols import TEXT, derivation, equation
 from engine.value import Value, stale_note
 
 SHOWN = 7  # contributions of one node in view
+LISTED_STEPS = 50  # of a list of all
 SEARCHED = 1000  # operations, for one that is stale
 
 
@@ -115,7 +117,7 @@ class RecordedPass:
         return all(close(grad, right[node]) for node, grad in self.record.final.items())
 
 
-class Steps(Sequence[Step]):
+class Steps(Monospaced, Sequence[Step]):
     """The steps of a pass, each made when it is asked for."""
 
     def __init__(self, walk: RecordedPass) -> None:
@@ -131,6 +133,13 @@ class Steps(Sequence[Step]):
     def __getitem__(self, index: int | slice) -> Step | list[Step]:
         places = range(len(self))[index]
         return Step(self._walk, places) if isinstance(places, int) else [Step(self._walk, i) for i in places]
+
+    def __repr__(self) -> str:
+        columns = [step.columns() for step in self[:LISTED_STEPS]]
+        width, digits = max(len(computed) for computed, _ in columns), len(str(len(self)))
+        lines = [f"{i:>{digits}}   {text:<{width}}   {change}" for i, (text, change) in enumerate(columns, start=1)]
+        left_out = more(len(self) - len(columns))
+        return "\n".join([*lines, left_out.strip()] if left_out else lines)
 
 
 class Stepper(RecordedPass, Cursor):
@@ -197,12 +206,15 @@ class Stepper(RecordedPass, Cursor):
         return self.goto(place)
 
     def until(self, node: Value | str) -> Self:
-        """Forward to the step that completes a node's gradient; ValueError if it isn't in the graph."""
+        """To the step that completes a node's gradient, forward or back; ValueError if it isn't in the graph."""
         writes = self.record.writes[found := find_node(self.names, node)]
-        if writes and self.position <= writes[-1]:
-            return self.goto(writes[-1] + 1)
-        done = f"is complete since step {writes[-1] + 1}" if writes else "is never written in this pass"
-        self.notes = [f"{self.names[found]}.grad {done}"]
+        if not writes:
+            self.notes = [f"{self.names[found]}.grad is never written in this pass"]
+            return self
+        complete, here = writes[-1] + 1, self.position
+        self.goto(complete)
+        if here >= complete:
+            self.notes.append(f"{self.names[found]}.grad is complete since step {complete}")
         return self
 
     def restore(self) -> None:
@@ -244,13 +256,25 @@ class Stepper(RecordedPass, Cursor):
         arrived = f"{self._arrived[node]} of {len(self.record.writes[node])} contributions in"
         return f"step {self.position} of {len(self)}   {equation(node, names)}   {gradient}   {arrived}"
 
+    @cached_property
+    def held(self) -> list[Value]:
+        """The nodes that hold a gradient of an earlier pass, which this one adds to."""
+        return [node for node, grad in self.record.start.items() if grad is not None]
+
+    def from_before(self) -> str:
+        """That this pass adds to gradients of an earlier one, at its start to which."""
+        texts = [f"{self.names[node]} {number_text(self.record.start[node] or 0.0)}" for node in self.held[:LISTED]]
+        which = "" if self.position else f": {listed(texts, len(self.held))}"
+        return f"adds to gradients from before{which}; zero_grad() clears them"
+
     def told(self) -> list[str]:
-        """What there is to say besides the numbers: notes of the last move, what went wrong, who waits, stale data."""
-        names, start = self.names, self.record.start
-        lines = [f"note: {note}" for note in self.notes]
-        if self.position == 0:
-            held = [f"{names[node]} {number_text(grad)}" for node, grad in start.items() if grad is not None]
-            lines += [f"gradients from before, which contributions add to: {listed(held)}"] if held else []
+        """What there is to say besides the numbers.
+
+        Which gradients it adds to, notes of the last move, what went wrong, who waits, stale data.
+        """
+        names = self.names
+        lines = [self.from_before()] if self.held else []
+        lines += [f"note: {note}" for note in self.notes]
         if self.way is not RIGHT:
             lines.append(f"mistake {self.way.name!r}: {self.way.says}")
             if self.survives:
@@ -270,6 +294,10 @@ class Stepper(RecordedPass, Cursor):
         first = min(max(self.position - 1 - SHOWN // 2, places.start), max(places.stop - SHOWN, places.start))
         return self.steps[first : min(first + SHOWN, places.stop)]
 
+    def mark(self, step: Step) -> str:
+        """→ for the latest contribution, · for one still to come, nothing for one made before."""
+        return "→" if step.number == self.position else "·" if step.number > self.position else " "
+
     def local(self, step: Step) -> str | None:
         """The local derivative of a step, in symbols and numbers, where that is more than its number."""
         if step.slot is None or "partial" not in self.way.factors:
@@ -280,34 +308,33 @@ class Stepper(RecordedPass, Cursor):
     def __repr__(self) -> str:
         return self.text()
 
-    def text(self, colour: bool = False) -> str:
-        """Where it is: the node in hand, its contributions with the latest marked, and what else there is to say."""
-        steps, lines = self.contributions(), [self.header()]
+    def text(self, colour: bool = False, ahead: bool = True) -> str:
+        """Where it is: the node in hand, its contributions, and what else there is to say.
+
+        The latest contribution is marked →, those still to come ·; where ahead is False, these are left out.
+        """
+        steps, lines, told = self.contributions(), [self.header()], self.told()
+        if self.held:  # a cell of a notebook that is run again should say so where it is seen
+            lines[0] += f"   {told.pop(0)}"
+        if not ahead:
+            steps = [step for step in steps if step.number <= self.position]
         columns = [step.columns() for step in steps]
-        width = max(len(computed) for computed, _ in columns)
+        width = max((len(computed) for computed, _ in columns), default=0)
         for step, (computed, change) in zip(steps, columns, strict=True):
             if local := self.local(step):
                 lines.append(f"    {local}")
-            latest = step.number == self.position
-            line = f"  {'→' if latest else ' '} {computed:<{width}}   {change}"
-            lines.append(f"\x1b[1m{line}\x1b[0m" if latest and colour else line)
-        if left_out := more(len(self.hand_steps()) - len(steps)):
+            line = f"  {self.mark(step)} {computed:<{width}}   {change}"
+            lines.append(f"\x1b[1m{line}\x1b[0m" if step.number == self.position and colour else line)
+        if ahead and (left_out := more(len(self.hand_steps()) - len(steps))):
             lines.append(f"   {left_out}")
-        return "\n".join([*lines, *self.told()])
+        return "\n".join([*lines, *told])
 
-    def _repr_html_(self) -> str:
-        def row(step: Step) -> str:
-            latest = step.number == self.position
-            cell = "th" if latest else "td"
-            cells = ("→" if latest else "", self.local(step) or "", *step.columns())
-            return "<tr>" + "".join(f"<{cell} style='text-align:left'>{escape(text)}" for text in cells) + "</tr>"
-
-        rows = "".join(map(row, self.contributions()))
-        told = "".join(f"<div>{escape(line)}</div>" for line in self.told())
-        return f"<div>{escape(self.header())}</div><table>{rows}</table>{told}"
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        # a notebook's view stands on pictures, a room above this one, and is imported where a notebook asks for it
+        return cast(dict[str, Any], import_module("engine.pictures.notebook").bundle(self))
 
 
-class ForwardStepper(Cursor):
+class ForwardStepper(Monospaced, Cursor):
     """The forward pass, walked with the same moves: a step is one node and its value, inputs before what uses them.
 
     >>> x, w = Value(1.4, label="x"), Value(0.7, label="w")

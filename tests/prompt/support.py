@@ -37,7 +37,7 @@ def output(E: Value, *commands: str) -> str:
 
 def answers(E: Value, *commands: str) -> list[str]:
     """What each command prints, without the prompt."""
-    shown = re.split(r"^\((?:grad|predict)\).*\n", output(E, *commands), flags=re.M)[1:]
+    shown = re.split(r"^\((?:grad|predict|com)\).*\n", output(E, *commands), flags=re.M)[1:]
     assert len(shown) == len(commands)
     return [answer.rstrip("\n") for answer in shown]
 
@@ -52,7 +52,7 @@ def gradients(E: Value) -> list[float | None]:
 
 
 def commands_of(session: str) -> list[str]:
-    return re.findall(r"^\((?:grad|predict)\) ?(.*)$", session, re.M)
+    return re.findall(r"^\((?:grad|predict|com)\) ?(.*)$", session, re.M)
 
 
 def lines_run(run: Callable[[], object]) -> int:

@@ -27,7 +27,7 @@ from tests.prompt.support import answer, answers, commands_of, gradients, lines_
 
 SESSION = """\
 step 0 of 8   before the first step
-    E.grad = ∂E/∂E = 1   None → 1
+  · E.grad = ∂E/∂E = 1   None → 1
 (grad) n; n
 step 1 of 8   E = v2 * w   ∂E/∂E = 1   1 of 1 contributions in
   → E.grad = ∂E/∂E = 1   None → 1
@@ -71,10 +71,19 @@ step 5: what does s = v1 + b add to v1.grad, with ∂E/∂s = 0.6329?
 (predict) 1
 step 5 of 8   s = v1 + b   ∂E/∂s = 0.6329   1 of 1 contributions in
   → v1.grad += ∂E/∂s · ∂s/∂v1 = 0.6329 · 1 = 0.6329   None → 0.6329
-    b.grad += ∂E/∂s · ∂s/∂b = 0.6329 · 1 = 0.6329     None → 0.6329
 waiting: w (1 of 2 in)
-off by 0.3671: it is 0.6329; that is the local derivative alone
-(grad) q
+off by 0.3671: it is 0.6329
+this could be the mistake 'no-upstream': the local derivative alone, without the upstream gradient
+step 6: what does s = v1 + b add to b.grad, with ∂E/∂s = 0.6329?
+(predict) 0.633
+step 6 of 8   s = v1 + b   ∂E/∂s = 0.6329   1 of 1 contributions in
+    v1.grad += ∂E/∂s · ∂s/∂v1 = 0.6329 · 1 = 0.6329   None → 0.6329
+  → b.grad += ∂E/∂s · ∂s/∂b = 0.6329 · 1 = 0.6329     None → 0.6329
+waiting: w (1 of 2 in)
+right: 0.6329
+step 7: what does v1 = w * x add to w.grad, with ∂E/∂v1 = 0.6329?
+(predict) q
+score: 1 of 2 right
 """
 
 
@@ -116,8 +125,11 @@ def test_moves_are_those_of_the_stepper(chosen: list[tuple[str, Callable[[Steppe
     shown = answers(E, *[command for command, _ in chosen])
     stepper = Stepper(E)
     for (_, move), text in zip(chosen, shown, strict=True):
+        here = stepper.position
         move(stepper)
-        assert text.removesuffix("\np s shows the node") == repr(stepper)
+        stays = stepper.position == here and stepper.notes
+        said = "\n".join(f"note: {note}" for note in stepper.notes) if stays else repr(stepper)
+        assert text.removesuffix("\np s shows the node") == said
 
 
 @pytest.mark.parametrize(
@@ -274,27 +286,55 @@ def test_each_mistake_can_be_stepped_and_left(name: str) -> None:
         ("0.6329", "right: 0.6329"),
         ("0.633", "right: 0.6329"),
         ("0.7 * (1 - tanh(s.data)**2)", "right: 0.6329"),
-        ("-0.6329", "off by -1.266: it is 0.6329; it has the wrong sign"),
-        ("0.9042", "off by 0.2713: it is 0.6329; that is the local derivative alone"),
+        ("-0.6329", "off by -1.266: it is 0.6329\nthis could be the mistake 'sign': every gradient has the wrong sign"),
+        ("0.9042", "off by 0.2713: it is 0.6329\nthis could be the mistake 'no-upstream': the local derivative alone, "
+                   "without the upstream gradient"),
         ("w", None),
         ("0.5", "off by -0.1329: it is 0.6329"),
-        ("w * 1", "off by 0.06706: it is 0.6329; that is the upstream gradient alone"),
+        ("w * 1", "off by 0.06706: it is 0.6329\nthis could be the mistake 'no-local': the upstream gradient alone, "
+                  "without the local derivative"),
+        ("0.316", "off by -0.3169: it is 0.6329\nthis could be the mistake 'half': every gradient is half of the right "
+                  "one, as where a factor 2 is lost"),
     ],
-)
+)  # fmt: skip
 def test_predict_says_right_or_by_how_much_off(line: str, judged: str | None) -> None:
     shown = answers(neuron(), "goto 3", "predict", line)
     assert shown[1] == "step 4: what does v2 = tanh(s) add to s.grad, with ∂E/∂v2 = 0.7?"
     if judged is None:  # a verb is a verb, and the question is dropped
         assert "-->" in shown[2]
     else:
-        assert "step 4 of 8" in shown[2] and shown[2].splitlines()[-1] == judged
+        step, _, rest = shown[2].partition("waiting: w (1 of 2 in)\n")
+        said, _, question = rest.partition("\nstep 5: ")
+        assert "step 4 of 8" in step and said == judged
+        assert question.startswith("what does s = v1 + b add to v1.grad, with ∂E/∂s = 0.6329?\nscore: ")
+
+
+def test_predict_asks_for_each_contribution_before_any_answer_and_ends_with_the_score() -> None:
+    E = neuron()
+    steps = Stepper(E).steps
+    given = [f"{step.contribution:.4g}" for step in steps]
+    given[2], given[4] = "17.5", ""
+    said = answers(E, "predict", *given)
+    for i, (text, step) in enumerate(zip(said[1:], steps, strict=True), start=1):
+        shown, _, question = text.partition(f"\nstep {i + 1}: what ")
+        assert shown.startswith(f"step {i} of 8") and not re.search("^  · ", shown, re.M)
+        made = [line for line in shown.splitlines() if re.search(r"\.grad \+?= ", line)]
+        assert made[-1].startswith("  → ") and made[-1][4:].startswith(repr(step).partition("   ")[0])
+        assert bool(question) == (i < 8)
+        assert number_text(step.contribution) not in question.partition(", with")[0]
+    assert said[8].endswith("\nright: 0.4431\nscore: 6 of 8 right, 1 without an answer")
+    assert "· w.grad" not in said[7] and "  · x.grad" in answer(E, "goto 7")  # ahead is shown again elsewhere
+
+
+def test_a_prediction_cannot_ask_for_the_answer() -> None:
+    assert answer(neuron(), "goto 3", "predict contribution").splitlines()[-1].startswith("off by ")
 
 
 @pytest.mark.parametrize("digits", [2, 3, 4, 5, 6, 17])
 def test_a_prediction_is_right_if_it_is_rounded_to_three_digits_or_more(digits: int) -> None:
     right = Stepper(neuron()).steps[3].contribution  # 0.632943…
     given = f"{right:.{digits}g}"
-    judged = answer(neuron(), "goto 3", f"predict {given}").splitlines()[-1]
+    judged = answer(neuron(), "goto 3", f"predict {given}").splitlines()[4]
     off = number_text(float(given) - right)
     assert judged.startswith("right: 0.6329" if digits > 2 else f"off by {off}: it is 0.6329")
 
@@ -307,11 +347,11 @@ def test_a_prediction_that_is_not_the_rounded_number_is_off(given: str) -> None:
 def test_predict_asks_again_after_nonsense_and_shows_on_an_empty_line() -> None:
     shown = answers(neuron(), "predict", "nonsense", "1/0", "True", "# well", "")
     assert shown[1:4] == [
-        "NameError: name 'nonsense' is not defined",
+        "name 'nonsense' is not defined here; info locals lists names",
         "ZeroDivisionError: division by zero",
         "TypeError: bool given where a Value or a real number is expected: write 1.0 or 0.0",
     ]
-    assert "step 1 of 8" in shown[5] and "right" not in shown[5]
+    assert "step 1 of 8" in shown[5] and shown[5].endswith("\nscore: 0 of 1 right, 1 without an answer")
     assert answer(neuron(), "end", "predict") == "this is the end: there is no contribution to predict"
     assert answer(neuron(), "predict 1").endswith("right: 1")
 
@@ -364,9 +404,22 @@ def test_every_verb_has_help_of_its_own() -> None:
     assert answer(neuron(), "help nope") == "there is no verb 'nope'; help lists them"
 
 
-def test_the_letters_are_those_of_pdb_and_their_opposites() -> None:
-    letters = {min(names, key=len) for names in Debugger(neuron()).verbs().values() if len(names) > 1}
-    assert letters == {*"sncbwudhq", "sb", "nb", "cb"}
+def test_letters_are_those_of_pdb_and_their_opposites() -> None:
+    letters = {names[1] for names in Debugger(neuron()).verbs().values() if len(names) > 1}
+    assert letters == {
+        *"sncbwudhqrjla",
+        "sb",
+        "nb",
+        "cb",
+        "ll",
+        "tb",
+        "cp",
+        "advance",
+        "restart",
+        "delete",
+        "print",
+        "ptype",
+    }
 
 
 # -- the end: gradients are as they were
@@ -484,13 +537,31 @@ SAID = {  # lines for each verb, run one after another
     "continue": [f"b {NAME}", "b E.inputs[0].inputs[0]", f"watch {NAME}#2", "b if 1/0", "c", "c"],
     "reverse": [f"watch {NAME}", "end", "cb", "cb"],
     "until": [f"until {NAME}", f"until {NAME}", f"until {NAME}#2", f"until {NAME}#9"],
-    "goto": ["goto 3", "goto -1"],
-    "start": ["start"],
+    "finish": ["r", "r"],
+    "who": [f"who {NAME}#2", "end", "who", f"who {NAME}", f"who {NAME}.grad"],
+    "jump": ["goto 3", "goto -1", "jump here"],
+    "checkpoint": ["checkpoint", "checkpoint a\x1b", "info checkpoints"],
+    "start": ["start", "start here"],
+    "run": ["run"],
     "end": ["E.inputs[1].grad = 9.0", "end"],
     "break": [f"b {NAME}", f"b if {NAME} > 1", "b a\x1b[31m", "b"],
     "watch": [f"watch {NAME}", "watch a\x1b[31m", "b"],
     "clear": [f"b {NAME}", "clear 1", "clear"],
+    "tbreak": [f"tbreak {NAME}", "tbreak tanh if a\x1b", "c"],
+    "disable": [f"b {NAME}", "disable", "disable 1", "c"],
+    "enable": [f"b {NAME}", "disable", "enable 1", "c"],
+    "ignore": [f"b {NAME}", "ignore 1 2", "c", "b"],
+    "condition": [f"b {NAME}", f"condition 1 {NAME}.grad > 1", "condition 1"],
+    "commands": [f"b {NAME}", "commands", f"p {NAME}", "p 'a\x1b[31m'", "end", "b", "c"],
     "where": ["where", "end", "where"],
+    "list": ["l", "end", "l", "d", "l"],
+    "longlist": ["ll", "s", "ll", "end", "ll", "mistake assign", "ll"],
+    "args": ["a", "end", "a", "d", "a"],
+    "pp": [f"pp {NAME}", "pp [E, E, E, E]"],
+    "whatis": [f"whatis {NAME}", "whatis E", f"whatis {NAME}#2", "whatis 3"],
+    "display": [f"display {NAME}.grad", "display 'a\x1b[31m'", "display 1/0", "s", "display"],
+    "undisplay": [f"display {NAME}.grad", "undisplay 1", "undisplay 1", "undisplay"],
+    "info": ["info", "info b", "info args", "info locals", "info nope", "info a\x1b"],
     "up": ["end", "u", "u", "u 9"],
     "down": ["d", "d 2", "d 1", "d 9"],
     "p": [f"p {NAME}", "p E", "p node", "p E.inputs[1].label"],
@@ -517,6 +588,11 @@ def hostile() -> Value:
 
 def test_every_verb_is_among_them() -> None:
     assert SAID.keys() == {names[0] for names in Debugger(neuron()).verbs().values()}
+
+
+@pytest.mark.parametrize("line", ["help", *(f"help {verb}" for verb in SAID)])
+def test_help_fits_80_columns(line: str) -> None:
+    assert max(map(len, answer(neuron(), line).splitlines())) < 80
 
 
 @pytest.mark.parametrize("verb", SAID)

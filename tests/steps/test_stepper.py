@@ -118,6 +118,10 @@ def test_restore_brings_back_what_was_found() -> None:
     found = [(node, node.grad) for node in (w, m, E)]
     stepper = Stepper(E)
     assert m.grad is None and w.grad == found[0][1] and "gradients from before" in repr(stepper)
+    first = (
+        f"step 0 of 3   before the first step   adds to gradients from before: w {w.grad:.4g}; zero_grad() clears them"
+    )
+    assert repr(stepper).splitlines()[0] == first
     stepper.step(2).restore()
     assert [(node, node.grad) for node in (w, m, E)] == found
     assert stepper.position == 0 and stepper.last_writer(E) is None
@@ -158,8 +162,10 @@ def test_until_goes_to_the_step_that_completes_a_gradient() -> None:
         stepper = Stepper(E).until(node)
         assert node.grad == final and stepper.steps[stepper.position - 1].input is node
         stepper.restore()
-    stepper.run()
-    assert "is complete since step" in repr(stepper.until(E))
+    for node, final in final_of.items():  # and back to it
+        stepper.run().until(node)
+        assert node.grad == final and stepper.steps[stepper.position - 1].input is node
+        assert "is complete since step" in repr(stepper)
     for bad in ("nobody", Value(1.0)):
         with pytest.raises(ValueError, match=r"no node is named 'nobody'|is not in the graph"):
             stepper.until(bad)
@@ -247,7 +253,7 @@ def neuron() -> Built:
 
 TRANSCRIPT = """\
 step 0 of 6   before the first step
-    E.grad = ∂E/∂E = 1   None → 1
+  · E.grad = ∂E/∂E = 1   None → 1
 step 2 of 6   E = tanh(s)   ∂E/∂E = 1   1 of 1 contributions in
     ∂E/∂s = sech(s)**2 = sech(-0.32)**2 = 0.9042
   → s.grad += ∂E/∂E · ∂E/∂s = 1 · 0.9042 = 0.9042   None → 0.9042
@@ -282,10 +288,10 @@ def test_columns_stand_apart_and_below_each_other(make: Callable[[], Built]) -> 
         assert re.sub(" {3,}", "   ", next(line for line in shown if "→ " in line[:4])[4:]) == repr(step)
 
 
-def test_jupyter_gets_a_table_with_labels_as_data() -> None:
+def test_jupyter_gets_the_text_with_labels_as_data() -> None:
     w = Value(0.7, "<b>&w")
-    html = Stepper(w.tanh()).step(2)._repr_html_()
-    assert "<table>" in html and "&lt;b&gt;&amp;w" in html and "<b>" not in html
+    html = Stepper(w.tanh()).step(2)._repr_mimebundle_()["text/html"]
+    assert "<pre" in html and "&lt;b&gt;&amp;w" in html and "<b>" not in html
 
 
 def test_a_wide_sum_shows_a_window() -> None:
@@ -329,3 +335,12 @@ def test_a_stepper_is_a_sequence_of_its_steps(make: Callable[[], Built]) -> None
     assert [repr(step) for step in stepper] == [repr(step) for step in stepper.steps]
     assert repr(stepper[0]) == repr(stepper.steps[0]) and repr(stepper[-1]) == repr(stepper.steps[-1])
     assert list(map(repr, stepper[1:3])) == list(map(repr, stepper.steps[1:3])) and stepper.position == 0
+
+
+def test_the_list_of_steps_is_read_as_a_table() -> None:
+    steps = Stepper(neuron()[0]).steps
+    lines = repr(steps).splitlines()
+    assert len(lines) == 6 and len({line.rindex(" → ") - len(line.split()[-3]) for line in lines}) == 1
+    assert lines[1].split("   ")[:2] == ["2", "s.grad += ∂E/∂E · ∂E/∂s = 1 · 0.9042 = 0.9042"]
+    many = Stepper(total(Value(i + 0.5) * 1.5 for i in range(40)))
+    assert repr(many.steps).splitlines()[-1] == f"and {len(many) - 50} more"
