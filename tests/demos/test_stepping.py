@@ -39,7 +39,8 @@ def test_every_command_of_a_part_is_in_the_text_after_its_question(part: Part) -
         "waiting: s (1 of 2 in)",
         "here: s passed on 0.7531 while 0.4242 through v1 was still to come",
         "here: s.grad was 0.7531, and = replaced it by 0.4242",
-        "step 0 of 6   before the first step   adds to gradients from before: w 1.648, x 0.8241; zero_grad() clears them",
+        "step 0 of 6   before the first step   "
+        "adds to gradients from before: w 1.648, x 0.8241; zero_grad() clears them",
         "but w.grad is 3.296 here, 1 of 1 contributions in",
     ],
 )
