@@ -5,14 +5,14 @@ The buttons move the real stepper, and with it the gradients: first and last are
 
 from __future__ import annotations
 
-import warnings
+import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from engine.pictures.draw import draw
 from engine.steps.stepper import Stepper
-from engine.text.monospace import monospaced
 
 MOVES: dict[str, Callable[[Stepper], object]] = {
     "first": Stepper.rewind,
@@ -23,36 +23,50 @@ MOVES: dict[str, Callable[[Stepper], object]] = {
 SMALL = 60  # nodes, above which no picture is drawn at every step
 
 
-def bundle(stepper: Stepper) -> dict[str, Any]:
-    """What a notebook shows of a stepper, by type, the widget among it if there is one."""
-    shown = {"text/plain": repr(stepper), "text/html": moment(stepper)}
-    made = widget(stepper)
-    return shown if made is None else {**made._repr_mimebundle_(), **shown}
+def show(stepper: Stepper) -> None:
+    """Shows a stepper in a notebook: the widget, or its text and the drawing.
+
+    Raises NotImplementedError outside a notebook, where its text is shown as anything's is.
+    """
+    if not in_notebook():
+        raise NotImplementedError
+    display: Any = import_module("IPython.display").display
+    text = {"text/plain": repr(stepper), "text/html": stepper._repr_html_()}
+    if made := widget(stepper):
+        display({**made._repr_mimebundle_(), **text}, raw=True)  # a page without a kernel shows the text
+        return
+    display(text, raw=True)
+    if picture(stepper):
+        display(draw(stepper))
+
+
+def in_notebook() -> bool:
+    """Whether a kernel is there, to show things and to hear a button."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def moment(stepper: Stepper) -> str:
     """The text of the moment, and its drawing below; the text alone where the graph is large or can't be drawn."""
-    return f"{monospaced(repr(stepper))}\n{picture(stepper)}".rstrip()
+    drawn = picture(stepper)
+    return stepper._repr_html_() + (f'<div style="overflow-x: auto">{drawn}</div>' if drawn else "")
 
 
 def picture(stepper: Stepper) -> str:
-    """The drawing of the moment as HTML; empty where there is none."""
+    """The drawing of the moment as SVG; empty where there is none."""
     if len(stepper.order) > SMALL:
         return ""
     try:
-        return f'<div style="overflow-x: auto">{draw(stepper).svg()}</div>'
+        return draw(stepper).svg()
     except RuntimeError:  # no layout engine
         return ""
 
 
 def widget(stepper: Stepper) -> Any | None:
-    """Buttons over the moment, as a widget; None without ipywidgets, or outside a notebook."""
+    """Buttons over the moment, as a widget; None without ipywidgets."""
     try:
         import ipywidgets
-        from IPython import get_ipython
     except ImportError:
-        return None
-    if get_ipython() is None or not hasattr(get_ipython(), "kernel"):  # nobody would hear a button
         return None
     buttons = {
         name: ipywidgets.Button(description=name, layout=ipywidgets.Layout(width="6em"), tooltip=f"{name} step")
@@ -60,7 +74,7 @@ def widget(stepper: Stepper) -> Any | None:
     }
     view = ipywidgets.HTML()
 
-    def show() -> None:
+    def update() -> None:
         view.value = moment(stepper)
         for name in ("first", "back"):
             buttons[name].disabled = stepper.position == 0
@@ -69,11 +83,9 @@ def widget(stepper: Stepper) -> Any | None:
 
     def move(name: str, _: object) -> None:
         MOVES[name](stepper)
-        show()
+        update()
 
     for name, button in buttons.items():
         button.on_click(partial(move, name))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        show()
-        return ipywidgets.VBox([ipywidgets.HBox(list(buttons.values())), view])
+    update()
+    return ipywidgets.VBox([ipywidgets.HBox(list(buttons.values())), view])

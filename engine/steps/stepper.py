@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Self, cast, overload
+from typing import Self, overload
 
 from engine.order import check_root, topological_order
 from engine.steps.passes import RIGHT, Grad, find_mistake, record
@@ -142,7 +142,7 @@ class Steps(Monospaced, Sequence[Step]):
         return "\n".join([*lines, left_out.strip()] if left_out else lines)
 
 
-class Stepper(RecordedPass, Cursor):
+class Stepper(Monospaced, RecordedPass, Cursor):
     """Backprop over the graph of E, paused before its first step; every move shows where it is.
 
     It starts from what backward() would find (interior gradients None, leaves as they are) and ends bitwise where
@@ -329,9 +329,9 @@ class Stepper(RecordedPass, Cursor):
             lines.append(f"   {left_out}")
         return "\n".join([*lines, *told])
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _ipython_display_(self) -> None:
         # a notebook's view stands on pictures, a room above this one, and is imported where a notebook asks for it
-        return cast(dict[str, Any], import_module("engine.pictures.notebook").bundle(self))
+        import_module("engine.pictures.notebook").show(self)
 
 
 class ForwardStepper(Monospaced, Cursor):

@@ -5,7 +5,7 @@ A line that is too wide is scrolled to; as plain text a notebook would fold it.
 
 from __future__ import annotations
 
-STYLE = "white-space: pre; overflow-x: auto; font-family: monospace; text-align: left; line-height: 1.4"
+STYLE = "margin: 0; white-space: pre; overflow-x: auto; font-family: monospace; text-align: left; line-height: 1.4"
 
 
 class Monospaced:

@@ -31,6 +31,7 @@ def graph() -> Value:
 
 REPORTS: dict[str, Callable[[], Any]] = {
     "steps": lambda: Stepper(graph()).steps,
+    "stepper": lambda: Stepper(graph()).step(2),
     "step": lambda: Stepper(graph())[1],
     "forward": lambda: ForwardStepper(graph()).step(3),
     "gradcheck": lambda: gradcheck(graph()),
@@ -49,14 +50,17 @@ def test_a_report_is_its_text_in_letters_of_one_width(report: str) -> None:
     assert html.unescape(text) == repr(made) and "<w>" not in text
 
 
-def test_a_stepper_shows_its_text_and_the_drawing_of_the_moment() -> None:
+def test_the_moment_is_the_text_and_the_drawing() -> None:
     stepper = Stepper(graph())
     for _ in range(len(stepper) + 1):
-        bundle = stepper._repr_mimebundle_()
-        assert bundle["text/plain"] == repr(stepper) and html.escape(repr(stepper)) in bundle["text/html"]
-        assert draw(stepper).svg() in bundle["text/html"]
-        assert bundle.keys() == {"text/plain", "text/html"}  # no kernel is here to hear a button
+        shown = notebook.moment(stepper)
+        assert shown.startswith(stepper._repr_html_()) and draw(stepper).svg() in shown
         stepper.step()
+
+
+def test_outside_a_notebook_it_is_shown_as_anything_is() -> None:
+    with pytest.raises(NotImplementedError):  # which tells IPython so
+        Stepper(graph())._ipython_display_()
 
 
 def test_a_large_graph_and_one_without_a_layout_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,34 +122,42 @@ print(told)
 ---
 stepper
 ---
-[name for name in stepper._repr_mimebundle_()]
+import sys
+sys.modules["ipywidgets"] = None   # as if it weren't installed
+stepper
 """
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture(scope="module")
-def run() -> Any:
-    nbformat = pytest.importorskip("nbformat")
+def cells() -> Any:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipywidgets")
-    from tests.notebook.tour import executed
-
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in CELLS.split("---\n")])
-    return executed(made)
+    nbclient.NotebookClient(made, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
+    return made.cells
 
 
-def test_buttons_move_the_real_stepper_and_its_gradients(run: Any) -> None:
+def test_buttons_move_the_real_stepper_and_its_gradients(cells: Any) -> None:
     w = Value(0.7, "w")
     stepper = Stepper(tanh(w * 1.4))
     expected = []
     for place in (0, 1, 2, 3, 2, 3, 0, 1):
         stepper.goto(place)
         expected.append((place, w.grad, True, place == 0, place == 3))
-    assert run.cells[0].outputs[0].text.strip() == repr(expected)
+    assert cells[0].outputs[0].text.strip() == repr(expected)
 
 
-def test_a_stepper_shows_itself_with_its_buttons(run: Any) -> None:
-    data = run.cells[1].outputs[0].data
-    assert data["text/plain"].startswith("step 1 of 3") and "<svg" in data["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in run.cells[2].outputs[0].data["text/plain"]
+def test_a_stepper_shows_itself_with_its_buttons_and_as_text_where_there_is_no_kernel(cells: Any) -> None:
+    (output,) = cells[1].outputs
+    assert output.data[WIDGET] and output.data["text/plain"].startswith("step 1 of 3")
+    assert output.data["text/html"].startswith("<pre") and "<svg" not in output.data["text/html"]
+
+
+def test_without_the_extra_it_shows_its_text_and_the_picture(cells: Any) -> None:
+    text, drawing = cells[2].outputs
+    assert text.data["text/plain"].startswith("step 1 of 3") and WIDGET not in text.data
+    assert drawing.data["text/plain"].startswith("Drawing: ") and "<svg" in drawing.data["image/svg+xml"]
 
 
 # -- models and training

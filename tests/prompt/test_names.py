@@ -75,6 +75,21 @@ def test_completion(text: str, line: str, completed: list[str]) -> None:
     assert found == completed
 
 
+@pytest.mark.parametrize("word", ["help", "h"])
+def test_help_is_completed_by_verbs_alone(word: str) -> None:
+    prompt = Debugger(layered())
+    complete = getattr(prompt, f"complete_{word}", prompt.completedefault)
+    line, start = f"{word} ", len(word) + 1
+    assert complete("", line, start, start) == sorted(name for names in prompt.verbs().values() for name in names)
+    assert complete("wh", f"{line}wh", start, start + 2) == ["whatis", "where", "who", "why"]
+
+
+def test_a_checkpoint_is_completed() -> None:
+    prompt = Debugger(layered(), stdout=io.StringIO())
+    prompt.run(["checkpoint spot"])
+    assert prompt.completedefault("sp", "jump sp", 5, 7) == ["spot"]
+
+
 # -- the engine's functions
 
 ROOT = Path(__file__).parents[2]

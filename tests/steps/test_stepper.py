@@ -290,7 +290,7 @@ def test_columns_stand_apart_and_below_each_other(make: Callable[[], Built]) -> 
 
 def test_jupyter_gets_the_text_with_labels_as_data() -> None:
     w = Value(0.7, "<b>&w")
-    html = Stepper(w.tanh()).step(2)._repr_mimebundle_()["text/html"]
+    html = Stepper(w.tanh()).step(2)._repr_html_()
     assert "<pre" in html and "&lt;b&gt;&amp;w" in html and "<b>" not in html
 
 

@@ -64,7 +64,7 @@ def every_step(stepper: Stepper) -> str:
 VIEWS = {
     "stepper": lambda: every_step(Stepper(graph()[0])),
     "stepper, stale": lambda: repr(Stepper(stale()[0])),
-    "stepper, html": lambda: Stepper(graph()[0]).step(3)._repr_mimebundle_()["text/html"],
+    "stepper, html": lambda: Stepper(graph()[0]).step(3)._repr_html_(),
     "forward stepper": lambda: repr(ForwardStepper(graph()[0]).run()),
     "a gradient from before": lambda: repr(Stepper(_with_gradient()).rewind()),
     "compare": lambda: repr(compare(graph()[0], {HOSTILE: 0.1})),
@@ -143,10 +143,7 @@ def test_a_derivative_reads_the_same_in_every_view(view: str) -> None:
 def test_a_stepper_at_its_start_says_so_in_a_notebook_too() -> None:
     E, _ = graph()
     stepper = Stepper(E)
-    assert (
-        "step 0 of 6   before the first step" in stepper._repr_mimebundle_()["text/html"]
-        and "None" not in stepper.header()
-    )
+    assert "step 0 of 6   before the first step" in stepper._repr_html_() and "None" not in stepper.header()
 
 
 def test_an_overflowing_gradient_has_one_sentence_wherever_it_is_met() -> None:
