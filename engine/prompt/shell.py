@@ -204,8 +204,12 @@ class Shell(Cmd):
         word = [*line.split(), "!"][0]
         if line == "!":
             raise Refused("after ! comes Python: !w is the node w")
-        if word in INSTEAD and not self.names.compiled(line, "exec"):
-            raise Refused(INSTEAD[word])
+        if not self.names.compiled(line, "exec"):
+            verb, slash, _ = word.partition("/")
+            if slash and (self.verb(verb) or verb in INSTEAD):
+                raise Refused(f"{word} is a format of gdb's; here p f'{{E.data:.3f}}' makes a text of a number")
+            if word in INSTEAD:
+                raise Refused(INSTEAD[word])
         if not self.is_word(word) or (line != word and self.names.compiled(line, "exec")):
             return
         raise Refused(INSTEAD.get(word, f"there is no verb or name {word!r} here; help lists the verbs"))

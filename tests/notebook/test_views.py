@@ -106,7 +106,7 @@ CELLS = """
 from engine import Stepper, Value, tanh
 from engine.pictures.notebook import widget
 w = Value(0.7, label="w")
-E = tanh(w * 1.4)
+E = tanh(w * Value(1.4, label="x"))
 stepper = Stepper(E)
 buttons, view = widget(stepper).children
 first, back, next, last = buttons.children
@@ -115,7 +115,7 @@ def state():
     return stepper.position, w.grad, repr(stepper).splitlines()[0] in view.value, first.disabled, last.disabled
 
 told = [state()]
-for button in (next, next, next, back, last, first, next):
+for button in (next, next, next, next, back, last, first, next):
     button.click()
     told.append(state())
 print(told)
@@ -140,23 +140,23 @@ def cells() -> Any:
 
 def test_buttons_move_the_real_stepper_and_its_gradients(cells: Any) -> None:
     w = Value(0.7, "w")
-    stepper = Stepper(tanh(w * 1.4))
+    stepper = Stepper(tanh(w * Value(1.4, "x")))
     expected = []
-    for place in (0, 1, 2, 3, 2, 3, 0, 1):
+    for place in (0, 1, 2, 3, 4, 3, 4, 0, 1):
         stepper.goto(place)
-        expected.append((place, w.grad, True, place == 0, place == 3))
+        expected.append((place, w.grad, True, place == 0, place == 4))
     assert cells[0].outputs[0].text.strip() == repr(expected)
 
 
 def test_a_stepper_shows_itself_with_its_buttons_and_as_text_where_there_is_no_kernel(cells: Any) -> None:
     (output,) = cells[1].outputs
-    assert output.data[WIDGET] and output.data["text/plain"].startswith("step 1 of 3")
+    assert output.data[WIDGET] and output.data["text/plain"].startswith("step 1 of 4")
     assert output.data["text/html"].startswith("<pre") and "<svg" not in output.data["text/html"]
 
 
 def test_without_the_extra_it_shows_its_text_and_the_picture(cells: Any) -> None:
     text, drawing = cells[2].outputs
-    assert text.data["text/plain"].startswith("step 1 of 3") and WIDGET not in text.data
+    assert text.data["text/plain"].startswith("step 1 of 4") and WIDGET not in text.data
     assert drawing.data["text/plain"].startswith("Drawing: ") and "<svg" in drawing.data["image/svg+xml"]
 
 

@@ -56,6 +56,16 @@ def test_an_unknown_word_says_help(line: str) -> None:
     assert answer(neuron(), line) == f"there is no verb or name {word!r} here; help lists the verbs"
 
 
+def test_those_that_give_way_to_a_node_are_the_short_names_that_came_last() -> None:
+    first = {*"sncbwudhq", "sb", "nb", "cb"}  # which stay verbs
+    assert {name for name in [*ALIASES, "pp"] if len(name) <= 3} - first == YIELDING
+
+
+@pytest.mark.parametrize("line", ["p/x w", "x/4 w", "p/x 3", "info/s w"])
+def test_formats_of_gdb_are_told_of(line: str) -> None:
+    assert answer(Value(1.4, "u1") * 1.5, line).startswith(f"{line.split()[0]} is a format of gdb's; here p f'")
+
+
 @pytest.mark.parametrize("name", sorted(YIELDING))
 def test_a_node_of_a_new_verbs_name_wins_and_the_long_name_works(name: str) -> None:
     x, named = Value(1.4, "x"), Value(0.7, name)
