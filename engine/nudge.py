@@ -60,12 +60,13 @@ class GradCheck(Monospaced):
         return "\n".join(lines + ([f"  note: {self.stale}"] if self.stale else []))
 
 
-def gradcheck(E: Value) -> GradCheck:
+def gradcheck(E: Value, names: Mapping[Value, str] | None = None) -> GradCheck:
     """Every ∂E/∂leaf, and the local derivative on every edge, beside a numeric derivative; no gradient is touched.
 
     Leaves are nudged at their present data and the graph is replayed, one to four dozen times each: the time is that of
-    (leaves × nodes). undecided is said where rounding, or steps that go over too much, leave nothing to see.
-    Raises TypeError for what isn't a Value, DomainError as backward() does.
+    (leaves × nodes). undecided is said where rounding, or steps that go over too much, leave nothing to see. names are
+    those that nodes are shown by, if not by their labels. Raises TypeError for what isn't a Value, DomainError as
+    backward() does.
 
     >>> x, w = Value(1.5, label="x"), Value(-0.5, label="w")
     >>> gradcheck((x * w).tanh())
@@ -78,9 +79,9 @@ def gradcheck(E: Value) -> GradCheck:
       edge E = wrong(x), dz/dx = 4.5, nudged 6.75: wrong
     """
     check_root(E, "gradcheck")
-    stale = first_stale(topological_order(E))
-    order = _with_gradients(E)
-    names = display_names(order)
+    found = topological_order(E)
+    stale, order = first_stale(found), _with_gradients(E)
+    names = _names(found, order, names)
     open_ = (node for node in order if node.op != HELD)
     slots = ((node, slot) for node in open_ for slot, _, partial in edges(node) if isfinite(partial))
     nodes = [(node, check_edge(node, slot, names[node])) for node, slot in slots]
@@ -93,10 +94,10 @@ def gradcheck(E: Value) -> GradCheck:
     return GradCheck(checks + [check for _, check in nodes], stale)
 
 
-def check_node(E: Value, node: Value) -> Check:
+def check_node(E: Value, node: Value, names: Mapping[Value, str] | None = None) -> Check:
     """∂E/∂node, for one node in the graph of E, a leaf or not, beside a numeric derivative; no gradient is touched.
 
-    Raises ValueError for a node that isn't in the graph, DomainError as backward() does.
+    names are as in gradcheck. Raises ValueError for a node that isn't in the graph, DomainError as backward() does.
 
     >>> x, w = Value(1.5, label="x"), Value(-0.5, label="w")
     >>> s = x * w
@@ -106,7 +107,14 @@ def check_node(E: Value, node: Value) -> Check:
     found = topological_order(E)
     place = found.index(find_node(display_names(found), node))
     order = _with_gradients(E)
-    return _check(order, display_names(order), order[place])
+    return _check(order, _names(found, order, names), order[place])
+
+
+def _names(found: list[Value], order: list[Value], names: Mapping[Value, str] | None) -> Mapping[Value, str]:
+    """The names of the nodes of a copy: their labels, or the names that were given for the nodes found."""
+    if names is None:
+        return display_names(order)
+    return {copy: names[node] for node, copy in zip(found, order, strict=True)}
 
 
 def _with_gradients(E: Value) -> list[Value]:

@@ -1,7 +1,8 @@
 """Breaks and watches: where continue and reverse stop.
 
 Each is a place, `node w`, `op tanh` or `watch w`, a condition, or both, and what they mean in the graph that is stepped
-through: whether it stops at a step. Where `set` or `undo` changes the graph, the texts are looked up anew.
+through: whether it stops at a step. Where `set` or `undo` changes the graph, the texts are looked up anew. Next:
+views.py.
 """
 
 from __future__ import annotations

@@ -191,9 +191,9 @@ class Looking(Stopping, Moving):
         """
         stepper = self.stepper
         if not argument:
-            return self.say(repr(gradcheck(stepper.E)))
+            return self.say(repr(gradcheck(stepper.E, stepper.names)))
         node = self.names.node(argument)
-        check = check_node(stepper.E, node)
+        check = check_node(stepper.E, node, stepper.names)
         self.say(repr(check))
         if node.grad is None or abs(node.grad - check.engine) > 1e-12 * abs(check.engine):
             mistake = "" if stepper.way is RIGHT else f", mistake {stepper.way.name!r}"

@@ -1,7 +1,7 @@
 """What names mean at the prompt: nodes by what they are called, the engine's functions, and variables made by typing.
 
 Python that is typed is compiled and run over all of these. A label that is no name of Python's, such as hidden[2].w[3]
-or x#2, is put into it as a name that is one, its alias. Next: arguments.py.
+or x#2, is put into it as a name that is one, its alias. Next: verbs.py.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ LISTED = 5  # of what is listed in one sentence or one place
 def display_names(nodes: Iterable[Value], called: Mapping[Value, str] | None = None) -> dict[Value, str]:
     """A name for each node of a topological order: its label (with #2, … if used before), else v1, v2, …; E the last.
 
-    called holds names for nodes that have no label.
+    called holds names for nodes that have no label; one that is another's label is left.
 
     >>> from engine import Value, topological_order
     >>> x = Value(2.0, label="x")
@@ -28,8 +28,11 @@ def display_names(nodes: Iterable[Value], called: Mapping[Value, str] | None = N
     """
     nodes = list(nodes)
     labels = {node: shown(node.label) for node in nodes if node.label is not None}
-    labels |= {node: shown(called[node]) for node in nodes if node not in labels and node in called} if called else {}
     taken = set(labels.values())
+    if called:
+        others = {node: shown(called[node]) for node in nodes if node not in labels and node in called}
+        labels |= {node: name for node, name in others.items() if name not in taken}
+        taken |= {*labels.values()}
     spare = (name for name in map("v{}".format, count(1)) if name not in taken)
     used, uses = set[str](), dict[str, int]()
     names: dict[Value, str] = {}

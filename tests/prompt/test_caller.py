@@ -67,6 +67,27 @@ def test_local_names_come_before_those_of_the_module_and_labels_before_both() ->
     assert "\n7.5\n" in stdout.getvalue() and "label='x')" in stdout.getvalue() and x == [1, 2]
 
 
+def test_a_label_is_never_given_to_another_node() -> None:
+    stdout = io.StringIO()
+    x, y = Value(1.4), Value(0.7, "x")
+    E = x * y
+    debug(E, "w; p x", stdout=stdout)
+    assert "E = v1 * x" in stdout.getvalue() and "label='x')" in stdout.getvalue()
+    assert x.label is None and y.label == "x"
+
+
+def test_check_shows_the_same_names() -> None:
+    stdout = io.StringIO()
+    a, loud = Value(0.0), Value(2.5)
+    E = a.relu() * loud
+    debug(E, "end; check a; check", stdout=stdout)
+    assert "∂E/∂a = 0, nudged 1.25: kink" in stdout.getvalue()
+    assert (
+        stdout.getvalue().count("∂E/∂a") == 2
+        and "v1" not in stdout.getvalue().partition("(grad) check\n")[2].splitlines()[1]
+    )
+
+
 @pytest.mark.parametrize("name", ["n", "w", "c"])
 def test_a_variable_of_a_verbs_name_leaves_the_verb_and_is_told_of(name: str) -> None:
     stdout = io.StringIO()
