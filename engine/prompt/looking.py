@@ -65,8 +65,11 @@ class Looking(Stopping, Moving):
 
         After up and down, those of the node that they led to. It takes no argument.
         """
+        self.say(self.operands_told())
+
+    def operands_told(self) -> str:
         node = self.looked_at()
-        self.say(with_partials(self.stepper, node) or f"{self.stepper.names[node]} is a leaf, without operands")
+        return with_partials(self.stepper, node) or f"{self.stepper.names[node]} is a leaf, without operands"
 
     @takes(counting("the number of a consumer"))
     def do_up(self, argument: str) -> None:
@@ -149,26 +152,27 @@ class Looking(Stopping, Moving):
 
         Alone, the first three. What is none of these is refused.
         """
-        stepper = self.stepper
-        variables = [shown(name) for name in self.names.variables]
-        nodes = listed(list(reversed(stepper.names.values())), most=12)
-        answers = {
-            "breaks": lambda: str(self.breaks),
-            "displays": lambda: "\n".join(self.displays.lines()) or "nothing is displayed",
-            "checkpoints": lambda: (
-                "\n".join(f"checkpoint {name}: step {place}" for name, place in self.checkpoints.items())
-                or "there are no checkpoints"
-            ),
-            "args": lambda: with_partials(stepper, self.looked_at()) or "a leaf has no operands",
-            "locals": lambda: f"nodes: {nodes}\nnames made here: {listed(variables) or 'none'}",
-        }
-        known = [*answers, "breakpoints", "watchpoints"]
-        word = "breaks" if "breakpoints".startswith(argument) else the_one(argument, known)
+        told = self.information()
         if not argument:
-            return self.say("\n".join(answers[each]() for each in ("breaks", "displays", "checkpoints")))
+            return self.say("\n".join(list(told.values())[:3]))
+        word = the_one(argument, told)
         if word is None:
-            raise Refused(f"info tells of {', '.join(answers)}; {argument!r} is none of them")
-        self.say(answers["breaks" if word.endswith("points") and word not in answers else word]())
+            raise Refused(f"info tells of {', '.join(told)}; {argument!r} is none of them")
+        self.say(told[word])
+
+    def information(self) -> dict[str, str]:
+        """What info tells, by what it may be asked for."""
+        checkpoints = [f"checkpoint {name}: step {place}" for name, place in self.checkpoints.items()]
+        nodes = listed(list(reversed(self.stepper.names.values())), most=12)
+        made = listed([shown(name) for name in self.names.variables]) or "none"
+        return {
+            "breakpoints": str(self.breaks),
+            "displays": "\n".join(self.displays.lines()) or "nothing is displayed",
+            "checkpoints": "\n".join(checkpoints) or "there are no checkpoints",
+            "watchpoints": str(self.breaks),
+            "args": self.operands_told(),
+            "locals": f"nodes: {nodes}\nnames made here: {made}",
+        }
 
     @takes(MAYBE_NODE)
     def do_why(self, argument: str) -> None:

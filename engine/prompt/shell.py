@@ -155,7 +155,7 @@ class Shell(Cmd):
         self.check_argument(verb, argument)
         leaves = bool(verb(argument))
         hides = word in names.nodes or word in names.variables or word in names.caller
-        if not argument and word not in self.told and hides:
+        if hides and not argument and not leaves and word not in self.told:
             self.told.add(word)
             self.say(f"p {word} shows the {'node' if word in names.nodes and word not in names.variables else 'name'}")
         return leaves

@@ -122,6 +122,10 @@ print(told)
 ---
 stepper
 ---
+import nn
+model = nn.RegressionMLP(inputs=1, hidden=2)
+history = nn.fit(model, [[0.5], [1.5]], [0.3, -0.7], epochs=3)
+---
 import sys
 sys.modules["ipywidgets"] = None   # as if it weren't installed
 stepper
@@ -154,8 +158,13 @@ def test_a_stepper_shows_itself_with_its_buttons_and_as_text_where_there_is_no_k
     assert output.data["text/html"].startswith("<pre") and "<svg" not in output.data["text/html"]
 
 
+def test_progress_is_a_widget_and_no_error(cells: Any) -> None:
+    (output,) = cells[2].outputs
+    assert output.output_type == "display_data" and output.data[WIDGET]
+
+
 def test_without_the_extra_it_shows_its_text_and_the_picture(cells: Any) -> None:
-    text, drawing = cells[2].outputs
+    text, drawing = cells[3].outputs
     assert text.data["text/plain"].startswith("step 1 of 4") and WIDGET not in text.data
     assert drawing.data["text/plain"].startswith("Drawing: ") and "<svg" in drawing.data["image/svg+xml"]
 
