@@ -3,7 +3,7 @@
 Value(2.0, label="x") is a leaf of a graph; each row of the table of derivatives is a function here: exp, tanh, total.
 E.backward() fills .grad; Stepper(E) and debug(E) go through it step by step, explain(E, w) says why, draw(E) and
 film(E) show it, gradcheck(E) and compare(E, {"w": 0.3}) check it. derivative, gradient, hessian, jvp and replay work on
-graphs; operation makes a row of one's own; Tape and trace replay a graph fast.
+graphs; operation makes a row of one's own; Tape and trace replay a graph fast, and to_jax hands it over to JAX.
 
 To read: rules.py (the table), order.py, value.py, formulas.py, domain.py, operations.py and calculus.py.
 """
@@ -38,7 +38,7 @@ __all__ = [
 __all__ += [name for name in FUNCTIONS if name not in ("abs", "pow")]  # these two would hide Python's own
 
 # What only looks at graphs is imported when it is asked for: who trains doesn't pay for it. Tape and trace need the
-# extra `fast`, and so `from engine import *` leaves them out.
+# extra `fast`, to_jax the extra `jax`, and so `from engine import *` leaves them out.
 _LATER = {
     "ForwardStepper": "engine.steps.stepper",
     "Stepper": "engine.steps.stepper",
@@ -49,6 +49,7 @@ _LATER = {
     "explain": "engine.steps.explain",
     "film": "engine.pictures.film",
     "gradcheck": "engine.nudge",
+    "to_jax": "engine.readings.jax",
     "trace": "engine.tape.tape",
 }
 
@@ -61,6 +62,7 @@ if TYPE_CHECKING:  # what the loop below defines, for type checkers and editors;
     from engine.pictures.draw import draw
     from engine.pictures.film import film
     from engine.prompt.debug import debug
+    from engine.readings.jax import to_jax as to_jax
     from engine.steps.compare import compare
     from engine.steps.explain import explain
     from engine.steps.stepper import ForwardStepper, Stepper
@@ -98,7 +100,11 @@ globals().update(FUNCTIONS)
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_LATER, "abs", "pow", *(name for name in globals() if name.startswith("__"))})
+    from importlib.util import find_spec
+
+    own = {name for name in globals() if name.startswith("__")}
+    lacking = set() if find_spec("jax") else {"to_jax"}  # help() asks for all there is
+    return sorted({*__all__, *_LATER, "abs", "pow", *own} - lacking)
 
 
 def __getattr__(name: str) -> object:
@@ -109,6 +115,7 @@ def __getattr__(name: str) -> object:
     try:
         module = import_module(_LATER[name])
     except ModuleNotFoundError as missing:
-        raise ImportError(f"{name} needs {missing.name}: pip install 'stepgrad[fast]' mends it") from None
+        extra = "jax" if name == "to_jax" else "fast"
+        raise ImportError(f"{name} needs {missing.name}: pip install 'stepgrad[{extra}]' mends it") from None
     found = globals()[name] = getattr(module, name)
     return found

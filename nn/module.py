@@ -81,9 +81,20 @@ class Module:
         """What the constructor needs to build a model of this shape again; save() keeps it."""
         return {}
 
-    def save(self, path: str) -> None:
-        """Writes the weights and the shape as JSON, for nn.load; the file is whole or not there. Raises OSError."""
-        write_atomically(path, json.dumps(self.as_dict(), indent=1) + "\n")
+    def save(self, path: str, optimizer: Any = None) -> None:
+        """Writes the weights and the shape as JSON, for nn.load; the file is whole or not there. Raises OSError.
+
+        With an optimizer of this model, what it remembers of each parameter goes along: training can be resumed.
+        """
+        data = self.as_dict()
+        if optimizer is not None:
+            remembered = {
+                path: list(optimizer.state[parameter])
+                for path, parameter in self.named_parameters().items()
+                if parameter in optimizer.state
+            }
+            data["optimizer"] = {"kind": type(optimizer).__name__, "state": remembered}
+        write_atomically(path, json.dumps(data, indent=1) + "\n")
 
     def as_dict(self) -> dict[str, Any]:
         """The model as plain data: format version, class, shape, parameters; nn.saving.from_dict reads it."""

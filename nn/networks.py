@@ -98,8 +98,9 @@ class Layer(Module):
 class MLP(Module):
     """Layers one after another (equation (8) of the derivation), the last one linear: .layers.
 
-    D inputs, sizes[0] neurons in the first layer, …, K = sizes[-1] outputs. Raises ValueError for sizes that aren't a
-    list of whole numbers from 1 up, or an unknown activation.
+    D inputs, sizes[0] neurons in the first layer, …, K = sizes[-1] outputs. activation is one for all hidden layers, or
+    a list: one for each hidden layer, or for each layer, and then the last one's needn't be "identity". Raises
+    ValueError for sizes that aren't a list of whole numbers from 1 up, an unknown activation, or too many or too few.
 
     >>> model = MLP(2, [3, 1], seed=4)
     >>> [y] = model([0.5, -1.5])
@@ -107,14 +108,22 @@ class MLP(Module):
     (13, 'layers[1][0].b')
     """
 
-    def __init__(self, inputs: int, sizes: Sequence[int], activation: str = "relu", seed: int | Random = 0) -> None:
+    def __init__(
+        self, inputs: int, sizes: Sequence[int], activation: str | Sequence[str] = "relu", seed: int | Random = 0
+    ) -> None:
         if not isinstance(sizes, (list, tuple)) or not sizes:
             raise ValueError(f"sizes is the list of the layers' neurons, such as [16, 16, 1]; given was {sizes!r}")
         random = random_from(seed)
-        activations = [activation] * (len(sizes) - 1) + ["identity"]
+        hidden = len(sizes) - 1
+        activations = [activation] * hidden if isinstance(activation, str) else list(activation)
+        if len(activations) not in (hidden, hidden + 1):
+            raise ValueError(
+                f"{len(activations)} activations were given for {hidden} hidden layers: one for each of these is "
+                "expected, or one for each layer"
+            )
         self.layers = [
             Layer(inputs, neurons, activation, seed=random)
-            for inputs, neurons, activation in zip([inputs, *sizes], sizes, activations, strict=False)
+            for inputs, neurons, activation in zip([inputs, *sizes], sizes, [*activations, "identity"], strict=False)
         ]
 
     def __call__(self, x: Sequence[Operand]) -> list[Value]:
@@ -125,12 +134,10 @@ class MLP(Module):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        first = self.layers[0].arguments
-        return {
-            "inputs": first["inputs"],
-            "sizes": [len(layer) for layer in self.layers],
-            "activation": first["activation"],
-        }
+        *hidden, last = activations = [layer.arguments["activation"] for layer in self.layers]
+        given = activations if last != "identity" else hidden if len(set(hidden)) > 1 else activations[0]
+        inputs = self.layers[0].arguments["inputs"]
+        return {"inputs": inputs, "sizes": [len(layer) for layer in self.layers], "activation": given}
 
 
 class RegressionMLP(Module):

@@ -39,6 +39,7 @@ class Run:
         self.parameters, self.rates = list(dict.fromkeys([*parameters, *rates])), rates
         self.samples = list(range(len(rows)))
         self.orders: list[list[int]] = []
+        self.epochs = 1  # in the next call of advance() at most
         self.epoch, self.place = 1, "the start"
         self.keep()
 

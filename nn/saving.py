@@ -9,8 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+from engine import Value
 from nn.module import FORMAT, Module
 from nn.networks import MLP, Layer, Neuron, RegressionMLP
+from nn.optimizers import Optimizer
 
 FEW = 1000  # a file that asks for more parameters than these, and than it holds twice over, is not even tried
 MODELS: dict[str, type[Module]] = {model.__name__: model for model in (Neuron, Layer, MLP, RegressionMLP)}
@@ -45,7 +47,7 @@ def from_dict(data: Any, into: Module | None = None) -> Module:
         if paths:
             raise ValueError(f"parameters are {kind}: {', '.join(sorted(paths)[:5])} ({len(paths)} in all)")
     for path, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= sys.float_info.max:
+        if not _is_finite(number):
             raise ValueError(f"parameter {path} is {repr(number)[:40]}; a finite number is expected")
     for path, parameter in parameters.items():
         parameter.data = numbers[path]
@@ -63,10 +65,37 @@ def _size(name: str, arguments: dict[str, Any]) -> int:
     return sum((before + 1) * size for before, size in pairwise(sizes))
 
 
-def load(path: str | os.PathLike[str], into: Module | None = None) -> Module:
+def remembered(data: Any, model: Module, optimizer: Optimizer) -> dict[Value, list[float]]:
+    """The state that save(path, optimizer) wrote, of the model's parameters, as Optimizer.state has it.
+
+    Raises ValueError where there is none, or that of another kind of optimizer, or of another shape.
+    """
+    kind = type(optimizer).__name__
+    saved = data.get("optimizer")
+    if not isinstance(saved, dict) or not isinstance(saved.get("state"), dict):
+        raise ValueError(f"no optimizer was saved with these weights: write model.save(path, optimizer={kind.lower()})")
+    if saved.get("kind") != kind:
+        raise ValueError(f"the state saved is that of {saved.get('kind')!r}, and the optimizer given is {kind}")
+    parameters = model.named_parameters()
+    for path, numbers in saved["state"].items():
+        if path not in parameters:
+            raise ValueError(f"the optimizer's state holds {path!r}, which is no parameter of the model")
+        if not isinstance(numbers, list) or len(numbers) != len(optimizer.start) or not all(map(_is_finite, numbers)):
+            raise ValueError(
+                f"the optimizer's state of {path} is {numbers!r}; {len(optimizer.start)} numbers are expected"
+            )
+    return {parameters[path]: [float(number) for number in numbers] for path, numbers in saved["state"].items()}
+
+
+def _is_finite(number: object) -> bool:
+    return isinstance(number, (int, float)) and not isinstance(number, bool) and abs(number) <= sys.float_info.max
+
+
+def load(path: str | os.PathLike[str], into: Module | None = None, optimizer: Optimizer | None = None) -> Module:
     """The model that model.save(path) wrote; a Module of one's own class is given as `into`, to be filled.
 
-    Raises OSError for a file that can't be read, ValueError for one that isn't whole or doesn't fit, naming the file.
+    To go on training, give the optimizer of that model, too: it gets the state that was saved. Raises OSError for a
+    file that can't be read, ValueError for one that isn't whole or doesn't fit, naming the file.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -75,7 +104,15 @@ def load(path: str | os.PathLike[str], into: Module | None = None) -> Module:
     MLP(inputs=2, sizes=[3, 1], activation='relu')
     """
     try:
-        return from_dict(read_json(Path(path).read_text(encoding="utf-8")), into)
+        data = read_json(Path(path).read_text(encoding="utf-8"))
+        if optimizer is None:
+            return from_dict(data, into)
+        if into is None or not {*optimizer.parameters()} <= {*into.parameters()}:
+            raise ValueError("an optimizer is loaded with its model: write nn.load(path, into=model, optimizer=…)")
+        state = remembered(data, into, optimizer) if isinstance(data, dict) else {}
+        model = from_dict(data, into)
+        optimizer.state = dict(state)
+        return model
     except ValueError as error:  # a broken encoding is one too
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 

@@ -12,10 +12,10 @@ from typing import Any
 from engine import DomainError
 from engine.domain import number
 from engine.text.monospace import Monospaced
-from nn.losses import LOSSES, Loss, half_mean_over_outputs
+from nn.losses import BY_CLASS, LOSSES, Loss, half_mean_over_outputs, one_hot
 from nn.module import Module, Rows, as_lists, check_size
 from nn.optimizers import SGD, Optimizer, check_number
-from nn.run import Parted, Run
+from nn.run import Parted, Run, Table
 
 BACKENDS = ("auto", "tape", "eager")
 NEEDED = ("numpy", "llvmlite")  # for a tape: the extra `fast`
@@ -24,11 +24,13 @@ NEEDED = ("numpy", "llvmlite")  # for a tape: the extra `fast`
 class History(Monospaced):
     """What a training run did: .errors, E over all the data at the start and after each epoch (epochs + 1 floats).
 
-    Its length is the number of epochs; .plot() draws the curve.
+    Its length is the number of epochs; .plot() draws the curves.
+
+    .validation has as many, E over the data that were only watched; None without such.
     """
 
-    def __init__(self, errors: list[float]) -> None:
-        self.errors = errors
+    def __init__(self, errors: list[float], validation: list[float] | None = None) -> None:
+        self.errors, self.validation = errors, validation
 
     def __len__(self) -> int:
         return len(self.errors) - 1
@@ -47,12 +49,48 @@ class History(Monospaced):
             except ImportError:
                 raise ImportError("history.plot() needs matplotlib: pip install 'stepgrad[plot]' mends it") from None
             _, axes = pyplot.subplots(layout="constrained")
-        axes.plot(range(len(self.errors)), self.errors)
+        axes.plot(range(len(self.errors)), self.errors, label="training")
+        if self.validation:
+            axes.plot(range(len(self.validation)), self.validation, label="validation")
+            axes.legend()
         axes.set(xlabel="epoch", ylabel="E", yscale="log" if min(self.errors) > 0 else "linear")
         return axes
 
     def __repr__(self) -> str:
-        return f"History: E from {self.errors[0]:.6g} to {self.errors[-1]:.6g} in {len(self.errors) - 1} epochs"
+        text = f"History: E from {self.errors[0]:.6g} to {self.errors[-1]:.6g} in {len(self.errors) - 1} epochs"
+        if not self.validation:
+            return text
+        least = min(self.validation)
+        return f"{text}; in validation {least:.6g} at best, after epoch {self.validation.index(least)}"
+
+
+class Watched:
+    """Data that training doesn't see: E over them after each epoch, and the weights for which it was least."""
+
+    def __init__(self, run: Run, patience: int | None) -> None:
+        self.run, self.patience = run, patience
+        self.errors: list[float] = []
+
+    def measure(self) -> float:
+        """E over the data now; the gradients stay as they are."""
+        gradients = [parameter.grad for parameter in self.run.parameters]
+        self.errors.append(self.run.mean_error(self.run.samples, gradients=False))
+        for parameter, gradient in zip(self.run.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        if self.errors[-1] <= min(self.errors):
+            self.best = [parameter.data for parameter in self.run.parameters]
+        return self.errors[-1]
+
+    def is_over(self) -> bool:
+        """Has E not fallen below its least for `patience` epochs?"""
+        since = len(self.errors) - 1 - self.errors.index(min(self.errors))
+        return self.patience is not None and since >= self.patience
+
+    def finish(self) -> None:
+        """With patience, puts the best weights back."""
+        if self.patience is not None:
+            for parameter, data in zip(self.run.parameters, self.best, strict=True):
+                parameter.data = data
 
 
 def fit(
@@ -67,11 +105,14 @@ def fit(
     backend: str = "auto",
     progress: bool = True,
     seed: int = 0,
+    validation: tuple[Rows, Rows] | None = None,
+    patience: int | None = None,
 ) -> History:
     """Trains a model on M samples, X of M rows of D numbers and T of M rows of K targets (flat where K = 1).
 
     E is the mean over the samples of `loss`, a function of one sample's outputs and its list of targets, or its name
-    (default: half the squared error over K, so that E is half_mean_squared_error). An epoch is one step of the
+    (default: half the squared error over K, so that E is half_mean_squared_error; "mse" is twice that, PyTorch's). For
+    softmax_cross_entropy and hinge a target may be a class, from 0 to K - 1. An epoch is one step of the
     optimizer (default: SGD at 0.1) on all samples, or with batch_size a step on each batch of a new shuffle (drawn from
     seed); the E of the history then costs an extra forward pass an epoch. Stops early once E <= until.
 
@@ -79,6 +120,9 @@ def fit(
     the same history to 1e-9, where training doesn't magnify rounding, thousands of times slower. "auto" takes the
     tape, and says so where it can't: NumPy or llvmlite isn't installed, or the model decides by its numbers in Python,
     which a tape can't (a few samples are compared).
+
+    With validation=(X, T), E over these samples is measured as well, at the start and after each epoch. patience stops
+    once it hasn't fallen below its least for so many epochs, and the model gets the weights of the least.
 
     Raises ValueError for data, names or numbers that don't fit, before anything is trained, and TypeError for a model
     or a loss that returns something else than Values. Training that diverges raises DomainError with the epoch, the
@@ -99,19 +143,32 @@ def fit(
     if not rates.keys() & set(parameters):
         raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")
     epochs, batch_size = int(epochs), batch_size if batch_size is None else int(batch_size)  # NumPy's as Python's
-    run = Run(model, parameters, optimizer, rates, _find_loss(loss), rows, targets, batch_size, seed)
+    watched = _check_validation(validation, patience)
+    loss = _find_loss(loss)
+
+    def run_over(rows: Table, targets: Table, batch_size: int | None) -> Run:
+        numbers = _as_numbers(model, loss, rows, targets)
+        return Run(model, parameters, optimizer, rates, loss, rows, numbers, batch_size, seed)
+
+    def trained(backend: str) -> History:
+        run = run_over(rows, targets, batch_size)
+        try:
+            watch = Watched(_faster(run_over(*watched, None), backend), patience) if watched else None
+            return _trained(_faster(run, backend), epochs, until, progress, watch)
+        except Parted:
+            run.restore()
+            raise
+
     try:
-        return _trained(_faster(run, backend), epochs, until, progress)
+        return trained(backend)
     except Parted as parted:  # the tape isn't this model
-        run.restore()
         if backend == "tape":
             raise ValueError(f"{parted}; backend='eager' builds a graph for each sample instead") from None
         print(f"nn.fit: {parted}, so training goes on without a tape, slowly", file=sys.stderr)
-        run = Run(model, parameters, optimizer, rates, run.loss, rows, targets, batch_size, seed)
-        return _trained(run, epochs, until, progress)
+        return trained("eager")
 
 
-def _trained(run: Run, epochs: int, until: float | None, progress: bool) -> History:
+def _trained(run: Run, epochs: int, until: float | None, progress: bool, watch: Watched | None) -> History:
     errors: list[float] = []
     tqdm = _progress_bar()
     try:
@@ -119,9 +176,16 @@ def _trained(run: Run, epochs: int, until: float | None, progress: bool) -> Hist
             errors = [run.begin(epochs)]
             while True:
                 bar.set_postfix_str(f"E = {errors[-1]:.6g}", refresh=False)
-                if len(errors) > epochs or (until is not None and errors[-1] <= until):
+                if watch:
+                    bar.set_postfix_str(f"E = {errors[-1]:.6g}, in validation {watch.measure():.6g}", refresh=False)
+                over = len(errors) > epochs or (until is not None and errors[-1] <= until)
+                if over or (watch and watch.is_over()):
                     run.finish()
-                    return History(errors)
+                    if watch:
+                        watch.finish()
+                    return History(errors, watch.errors if watch else None)
+                if watch:
+                    run.epochs = 1  # at a time
                 made = run.advance(epochs + 1 - len(errors), until)
                 errors += made
                 bar.update(len(made))
@@ -180,6 +244,38 @@ def _check_data(X: Any, T: Any) -> tuple[list[list[float]], list[list[float]]]:
     if not rows:
         raise ValueError("X has no rows: at least one sample is expected")
     return rows, targets
+
+
+def _check_validation(validation: Any, patience: int | None) -> tuple[list[list[float]], list[list[float]]] | None:
+    if patience is not None:
+        check_size("patience", patience)
+    if validation is None:
+        if patience is not None:
+            raise ValueError("patience waits for validation: give validation=(X, T), samples that aren't trained on")
+        return None
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise ValueError(f"validation is (X, T), as for training; given was {type(validation).__name__}")
+    try:
+        return _check_data(*validation)
+    except ValueError as mismatch:
+        raise ValueError(f"validation: {mismatch}") from None
+
+
+def _as_numbers(model: Module, loss: Loss, rows: list[list[float]], targets: list[list[float]]) -> list[list[float]]:
+    """Targets that are classes written out, for losses that take such: a tape can't choose by a number."""
+    if loss not in BY_CLASS or any(len(ts) != 1 for ts in targets):
+        return targets
+    try:
+        outputs = len(model(rows[0]))
+    except Exception:  # the run will meet it, and say where
+        return targets
+    written = []
+    for sample, ts in enumerate(targets):
+        try:
+            written.append(list(one_hot(ts, outputs)))
+        except ValueError as error:
+            raise ValueError(f"sample {sample}: {error}") from None
+    return written
 
 
 def _table(name: str, given: Any) -> list[list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import importlib.util
 import math
 import pydoc
 import re
@@ -123,6 +124,13 @@ def test_all_that_there_is_can_be_discovered_and_nothing_else() -> None:
     assert named | {*engine.__all__} <= {*shown} and not any(name.startswith("_LATER") for name in shown)
     assert not {"rules", "TYPE_CHECKING", "annotations", "steps"} & {*shown}
     assert all(hasattr(engine, name) for name in shown)
+    assert ("to_jax" in shown) == (importlib.util.find_spec("jax") is not None)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is not None, reason="JAX is installed")
+def test_without_jax_to_jax_says_how_to_get_it() -> None:
+    with pytest.raises(ImportError, match=r"to_jax needs jax: pip install 'stepgrad\[jax\]' mends it"):
+        engine.to_jax  # noqa: B018
 
 
 @pytest.mark.parametrize("name", ["Stepper", "draw", "explain", "gradcheck", "tanh"])
