@@ -13,8 +13,9 @@ from engine.domain import DomainError
 from engine.operations import FUNCTIONS, operation
 from engine.order import topological_order
 from engine.value import Value, label
+from engine.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "DomainError",
     "ForwardStepper",

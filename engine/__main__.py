@@ -21,6 +21,7 @@ from engine.nudge import gradcheck
 from engine.prompt.expression import ExpressionError, read_assignment, read_expression
 from engine.steps.passes import MISTAKES
 from engine.value import Value
+from engine.version import VERSION
 
 if TYPE_CHECKING:
     from engine.pictures.draw import Drawing
@@ -208,6 +209,9 @@ def run(arguments: Sequence[str]) -> int:
     name = arguments[0] if arguments else ""
     if name in ("-h", "--help"):
         print(USAGE.format(commands="\n".join(f"  {name:9}{row.help}" for name, row in COMMANDS.items())), end="")
+        return 0
+    if name == "--version":
+        print(f"stepgrad {VERSION}")
         return 0
     if name not in COMMANDS:
         wrong = "a command is missing" if not arguments else f"{name[:20]!a} is no command"

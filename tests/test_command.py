@@ -17,6 +17,7 @@ from engine import Stepper, Value, __main__, explain, film, gradcheck
 from engine.__main__ import COMMANDS, Command, main
 from engine.pictures.draw import draw
 from engine.prompt.expression import read_expression
+from engine.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 WORKED = "s = w*x + b; z = tanh(s); (z - t)**2 / 2"
@@ -342,3 +343,7 @@ def test_reading_needs_no_debugger() -> None:
     code = "import sys; from engine.__main__ import main; main(['check', 'x*x', 'x=2']); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert not {"engine.steps.stepper", "engine.steps.explain", "numpy", "ast"} & set(modules.split())
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0 and capsys.readouterr().out == f"stepgrad {VERSION}\n"

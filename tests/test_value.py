@@ -1061,6 +1061,11 @@ ROOTS: dict[str, Callable[[Any], object]] = {
     "draw": engine.draw,
     "film": engine.film,
     "compare": lambda given: engine.compare(given, {}),
+    "debug": lambda given: engine.debug(given, commands=[]),
+    "gradcheck": engine.gradcheck,
+    "derivative": lambda given: derivative(given, "x"),
+    "jvp": lambda given: engine.jvp(given, {}),
+    "replay": lambda given: replay(given, {}),
     "explain": lambda given: engine.explain(given, Value(0.7)),
 }
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
+from engine.order import check_root
 from engine.prompt.arguments import NOTHING, VERB, takes
 from engine.prompt.breaks import operations
 from engine.prompt.looking import Looking
@@ -58,6 +59,7 @@ def prompt_over(
     caller: Mapping[str, Any] | None = None,
 ) -> None:
     """debug(), with the variables that are given, and no others."""
+    check_root(E, "debug")
     prompt = Debugger(E, stdin, stdout, caller)
     try:
         if commands is None:
