@@ -93,7 +93,9 @@ def plot_regions(
         for start, stop in ((left, right), (low, high))
     )
     regions = [[class_of(row) for row in model.predict([[x, y] for x in xs])] for y in ys]
-    axes.contourf(xs, ys, regions, levels=[-0.5, 0.5, 1.5, 2.5], colors=colours, alpha=0.25)
+    for k in {k for row in regions for k in row}:  # each by itself: between 0 and 2 a contour would find a band of 1
+        within = [[float(found == k) for found in row] for row in regions]
+        axes.contourf(xs, ys, within, levels=[0.5, 1.5], colors=[colours[k]], alpha=0.25)
     for k, (colour, marker) in enumerate(zip(colours, "osD", strict=True)):
         of_class = [p for p, t in zip(points, targets, strict=True) if class_of(t) == k]
         if of_class:

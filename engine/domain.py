@@ -32,7 +32,7 @@ INSTEAD = {  # what to write instead, by the type that was given
     "Value": "write .data for its number",
 }
 RECORDING = ContextVar("RECORDING", default=False)  # is a tape being recorded? It can't follow a Python `if`
-TOO_LARGE = "too large for a float (beyond 1.8e308)"
+UNDEFINED, TOO_LARGE = "not defined", "too large for a float (beyond 1.8e308)"
 
 
 class DomainError(ArithmeticError):
@@ -101,15 +101,20 @@ def settle(rule: Rule, operands: Sequence[Value | float], numbers: Sequence[floa
         if not math.isfinite(z):
             raise OverflowError
     except (ArithmeticError, ValueError) as error:
-        problem = TOO_LARGE if isinstance(error, OverflowError) else "not defined"
-        domain = "any number" if rule.domain == "any" else rule.domain
-        raise DomainError(
-            f"{rule.name}: {rule.typed} is {problem} at {operands_text(rule, operands)}; its domain: {domain}"
-        ) from None
+        problem = TOO_LARGE if isinstance(error, OverflowError) else UNDEFINED
+        raise domain_error(rule, operands, problem) from None
     partials = [evaluated(partial, variables, ieee=True) for partial in rule.partials]
     if rule.many:
         [partials] = partials
     return z, [None if isinstance(x, float) else partial for x, partial in zip(operands, partials, strict=True)]
+
+
+def domain_error(rule: Rule, operands: Sequence[Value | float], problem: str) -> DomainError:
+    """The error for a value that is UNDEFINED or TOO_LARGE."""
+    domain = "any number" if rule.domain == "any" else rule.domain
+    return DomainError(
+        f"{rule.name}: {rule.typed} is {problem} at {operands_text(rule, operands)}; its domain: {domain}"
+    )
 
 
 # -- a pass that comes to no finite number

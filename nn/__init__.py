@@ -1,5 +1,6 @@
 """stepgrad's networks: modules, losses, optimizers and fit, all of Values that can be named, stepped and drawn."""
 
+from nn.films import film_training
 from nn.losses import (
     binary_cross_entropy,
     half_mean_squared_error,
@@ -24,6 +25,7 @@ __all__ = [
     "Neuron",
     "RegressionMLP",
     "binary_cross_entropy",
+    "film_training",
     "fit",
     "half_mean_squared_error",
     "half_squared_error",

@@ -27,6 +27,7 @@ from engine.pictures.picture import (
     cluster_label,
     label_size,
     line,
+    notes_size,
     size,
     text_width,
 )
@@ -53,7 +54,8 @@ def _statements(picture: Picture, bare: bool) -> Iterator[str]:
     yield f"node [{_joined(font | {'shape': 'box', 'fixedsize': 'true', 'margin': '0', 'fontcolor': _quoted(INK)})}]"
     yield f"edge [{_joined(font | {'arrowsize': '0.7', 'fontcolor': _quoted(GREY)})}]"
     if picture.notes:
-        label = _sized(picture.notes, max(map(text_width, picture.notes)), LINE, bare)
+        lines, width = notes_size(picture)
+        label = _sized([*picture.notes, *[""] * (lines - len(picture.notes))], width, LINE, bare)
         yield f"graph [label={label} labelloc=t labeljust=l]"
     yield from _nodes(picture.boxes, ports, bare)
     places = {arrow.id: place for arrows in ports.values() for place, arrow in enumerate(arrows)}

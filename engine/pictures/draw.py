@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,18 @@ from engine.files import write_atomically
 from engine.order import check_root, topological_order
 from engine.pictures.dot import CROWDED, dot_source
 from engine.pictures.folding import folded
+from engine.pictures.frontend import bundle
 from engine.pictures.layout import run
 from engine.pictures.marks import at_moment, noted, on_paths, step_notes, where_off
 from engine.pictures.nodes import Says, graph_picture
-from engine.pictures.picture import Picture
+from engine.pictures.picture import Picture, with_room
 from engine.pictures.svg import laid_out_svg
 from engine.steps.compare import Comparison
 from engine.steps.explain import Explanation
 from engine.steps.stepper import Stepper
 from engine.value import Value, stale_note
 
+DPI = 96.0  # points of a PNG to an inch
 MOST = 2000  # boxes; above it a drawing is refused
 
 
@@ -34,17 +36,18 @@ def draw(
     graph: Value | Stepper,
     *,
     depth: str | None = None,
-    blanks: str | None = None,
+    blanks: str | Sequence[str] | None = None,
     highlight: Comparison | Explanation | None = None,
     force: bool = False,
 ) -> Drawing:
     """The computation graph of E, or the moment that a stepper is at, as a picture.
 
     depth="neuron" draws a network of circles and weighted lines, depth="layer" a box a layer; both find neurons by
-    their parameters' labels, such as hidden[2].w[3]. blanks="grad" ("data", "local") leaves these numbers out: a
-    worksheet. highlight is what compare() or explain() found. Rounded boxes are operations, square ones leaves, thick
-    ones parameters, dashed ones constants, and E has two borders. Above 500 boxes it warns; raises ValueError above
-    2,000, unless force=True, and for an unknown depth or blanks; TypeError for what isn't a graph.
+    their parameters' labels, such as hidden[2].w[3]. blanks="grad" ("data", "local", or a list of these) leaves these
+    numbers out: a worksheet, and its .key has the same layout. highlight is what compare() or explain() found. Rounded
+    boxes are operations, square ones leaves, thick ones parameters, dashed ones constants, and E has two borders. Above
+    500 boxes it warns; raises ValueError above 2,000, unless force=True, and for an unknown depth or blanks; TypeError
+    for what isn't a graph.
 
     >>> x, w = Value(1.4, label="x"), Value(0.7, label="w")
     >>> draw((x * w).tanh())
@@ -54,7 +57,8 @@ def draw(
     _check(E, depth, blanks, highlight)
     if not force and depth is None:
         refuse_large(E, "pass depth='layer' for a network, draw a sub-expression")
-    says = Says(topological_order(E), blanks, graph.names if isinstance(graph, Stepper) else None)
+    order = topological_order(E)
+    says = Says(order, left_out(blanks), graph.names if isinstance(graph, Stepper) else None)
     picture = folded(says, depth) if depth else graph_picture(says)
     if not force and len(picture.boxes) > MOST:
         raise ValueError(f"this drawing has {len(picture.boxes):,} boxes: draw a sub-expression, or pass force=True")
@@ -70,18 +74,29 @@ def draw(
         picture = where_off(picture, says.ids, highlight)
     if len(picture.boxes) > CROWDED:
         warnings.warn(f"a drawing of {len(picture.boxes)} boxes is slow to make and hard to read", stacklevel=2)
-    return Drawing(picture)
+    if not blanks:
+        return Drawing(picture)
+    key = folded(Says(order), depth) if depth else graph_picture(Says(order))
+    sheet, key = with_room(picture, key)
+    return Drawing(sheet, Drawing(key))
+
+
+def left_out(blanks: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The kinds of numbers to leave out."""
+    return () if blanks is None else (blanks,) if isinstance(blanks, str) else tuple(blanks)
 
 
 def _check(E: Any, depth: object, blanks: object, highlight: object) -> None:
     check_root(E, "draw", ", or a Stepper")
-    for name, given, known in (("depth", depth, ("neuron", "layer")), ("blanks", blanks, ("grad", "data", "local"))):
-        if given is not None and given not in known:
-            raise ValueError(f"{name} is {' or '.join(map(repr, known))}; given was {given!r}")
+    if depth is not None and depth not in ("neuron", "layer"):
+        raise ValueError(f"depth is 'neuron' or 'layer'; given was {depth!r}")
+    several = blanks if isinstance(blanks, list | tuple) else [] if blanks is None else [blanks]
+    if blanks is not None and not (several and all(kind in ("grad", "data", "local") for kind in several)):
+        raise ValueError(f"blanks is 'grad' or 'data' or 'local', or a list of these; given was {blanks!r}")
     if not isinstance(highlight, Comparison | Explanation | None):
         raise TypeError(f"highlight is what compare() or explain() returns, not a {type(highlight).__name__}")
-    if depth is not None and (blanks is not None or highlight is not None):
-        raise ValueError("blanks and highlight need every node: leave depth out")
+    if depth is not None and highlight is not None:
+        raise ValueError("highlight needs every node: leave depth out")
     if isinstance(highlight, Explanation) and highlight.E is not E:
         raise ValueError("the explanation to highlight is of another graph: explain(E, w) with the E that is drawn")
 
@@ -104,8 +119,9 @@ def refuse_large(E: Value, instead: str) -> None:
 class Drawing:
     """A picture of a graph: .source is DOT, .svg() the SVG as text, .save(path) writes a file; Jupyter shows it."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, key: Drawing | None = None) -> None:
         self.picture = picture
+        self.key = key  # of a worksheet: the same with its numbers
 
     @cached_property
     def source(self) -> str:
@@ -127,19 +143,22 @@ class Drawing:
         """The picture as SVG. Raises RuntimeError, in one sentence, where no layout engine is found or it fails."""
         return self._svg
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], scale: float = 1.0) -> Path:
         """Writes exactly one file, in the format of its suffix: .svg, .dot, .pdf or .png; makes the folders above it.
 
-        Raises ValueError for another suffix, OSError where the file can't be written, RuntimeError as svg() does.
+        scale is for .png: with 2 it has twice as many points each way. Raises ValueError for another suffix, OSError
+        where the file can't be written, RuntimeError as svg() does.
         """
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix not in (".svg", ".dot", ".pdf", ".png"):
             raise ValueError(f"a drawing is saved as .svg, .dot, .pdf or .png; given was {str(path)!r}")
+        if not 0 < scale <= 20:
+            raise ValueError(f"scale is a number above 0 and up to 20; given was {scale!r}")
         if suffix == ".svg":
             content: str | bytes = self.svg() + "\n"
         else:
-            content = self.source if suffix == ".dot" else run(self.source, suffix[1:])
+            content = self.source if suffix == ".dot" else run(self.source, suffix[1:], DPI * scale)
         try:
             return write_atomically(path, content)
         except OSError as error:
@@ -150,11 +169,8 @@ class Drawing:
         return f'Drawing: {self.picture.title}, {boxes} boxes, {arrows} arrows; .save("graph.svg"), .svg(), .source'
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        try:
-            svg = self.svg()
-        except Exception as error:  # a display that raises shows a page of traceback
-            sentence = f"{self!r}\nIt can't be shown: {error}"
-            return {"text/plain": sentence, "text/html": f"<pre>{escape(sentence)}</pre>"}
-        # Jupyter shows image/svg+xml as an <img>, which has no tooltips
-        html = f'<div style="overflow-x:auto">{svg}</div>'
-        return {"text/html": html, "image/svg+xml": svg, "text/plain": repr(self)}
+        return bundle(repr(self), self.svg, self.png, lambda: f'<div style="overflow-x:auto">{self.svg()}</div>')
+
+    def png(self, scale: float = 1.0) -> bytes:
+        """The picture as PNG. Raises RuntimeError as svg() does."""
+        return run(self.source, "png", DPI * scale)

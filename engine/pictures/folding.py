@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.pictures.neurons import is_weight, layer_of, weight_index
-from engine.pictures.nodes import NAME, Says
-from engine.pictures.picture import CIRCLE, NEGATIVE, POSITIVE, Arrow, Box, Column, Picture, Row, tint
+from engine.pictures.nodes import BLANK, NAME, Says
+from engine.pictures.picture import CIRCLE, NEGATIVE, POSITIVE, RIM, Arrow, Box, Column, Picture, Row, tint
 from engine.text.names import counted, number_text, shortened, shown
 from engine.value import Value, edges
 
@@ -153,7 +153,7 @@ class _Neurons(_Fold):
 
     def _distance(self, neurons: int) -> float:
         """From the column before: so that the labels of the lines from one circle find room below each other."""
-        return min((CIRCLE + LABEL) / 2 * (1 + neurons) - CIRCLE, 6 * CIRCLE) if self.labelled else 2 * CIRCLE
+        return min((CIRCLE + LABEL) / 2 * (1 + neurons) - CIRCLE, 6 * CIRCLE) if self.labelled else 2 * CIRCLE + RIM
 
     def folds_to(self, neuron: str) -> str:
         return neuron
@@ -175,11 +175,15 @@ class _Neurons(_Fold):
         rows = [Row("activation", "", a.rule.name if a.rule.operands == ("x",) else "Σ")]
         rows += [Row("bias", "b", number_text(b.data)) for b in biases]
         several = Row("count", "", counted(len(outputs), "output"))
-        rows.append(Row("data", "a", number_text(a.data)) if len(outputs) == 1 else several)
+        rows.append(
+            Row("data", "a", BLANK if "data" in self.says.blanks else number_text(a.data))
+            if len(outputs) == 1
+            else several
+        )
         tooltips = [self.says.node_tooltip(node) for node in (*biases, *outputs[:6])]
         marks = self.says.root_mark(members[-1])
         name = shortened(shown(path), NAME)
-        fill = tint(self.says.grad(a), self.says.largest) if len(outputs) == 1 else tint(None, 0)
+        fill = self.says.colour(a) if len(outputs) == 1 else tint(None, 0)
         return Box(self.id(a), "neuron", name, "", tuple(rows), fill, "\n".join(tooltips), marks)
 
     def arrow(self, edges: list[Edge]) -> Arrow:

@@ -14,7 +14,7 @@ from engine.pictures.nodes import NAME, NO_GRADIENT, Says, graph_picture
 from engine.pictures.picture import Box, Picture, text_width
 from engine.steps.passes import RIGHT, Edge
 from engine.steps.step import Piece, Step, between, number_piece, text_of
-from engine.steps.stepper import RecordedPass
+from engine.steps.stepper import RecordedPass, close
 from engine.text.names import grad_text, more, number_text, quotient, shortened
 from engine.text.symbols import PRINTED, derivation
 from engine.value import Value, edges
@@ -35,10 +35,21 @@ class Frame(NamedTuple):
     hand: Value | None = None
     edges: Sequence[Edge] = ()
     target: Value | None = None
+    outcomes: Sequence[Outcome] = ()
+
+
+class Outcome(NamedTuple):
+    """How a gradient comes out of a wrong pass: what it is, what is right, and that in words."""
+
+    final: float
+    right: float
+    text: str
 
 
 class Script:
     """The frames of a recorded pass, in words and numbers."""
+
+    equals = " = "  # between the sides of an equation
 
     def __init__(self, walk: RecordedPass) -> None:
         self.walk, self.way, self.order = walk, walk.way, walk.order
@@ -70,7 +81,7 @@ class Script:
 
     def local(self, node: Value, slot: int) -> str:
         """The local derivative: its name, in symbols, with numbers put in, its value; as far as they differ."""
-        return " = ".join(derivation(node, slot, self.names, PRINTED))
+        return self.equals.join(derivation(node, slot, self.names, PRINTED))
 
     def backward(self, step: Step) -> Frame:
         name, told, rows, uses = self.names[step.input], step.pieces(NO_GRADIENT), list[Row](), list[Edge]()
@@ -101,12 +112,26 @@ class Script:
         gradients = [
             Piece(f"{quotient(E, self.names[node])} = {grad_text(final[node], NO_GRADIENT)}") for node in leaves
         ]
-        what = "All gradients are complete" if self.way is RIGHT else "The pass is over"
         rows: list[Row] = [("gradients", listed(gradients))]
-        if self.way is not RIGHT:
-            outcome = "all gradients are right all the same" if self.walk.survives else "not all gradients are right"
-            rows.append(("mistake", [Piece(outcome, "lost")]))
-        return Frame("end", what, what.lower(), rows)
+        if self.way is RIGHT:
+            return Frame("end", "All gradients are complete", "all gradients are complete", rows)
+        outcomes = [*self.outcomes()]
+        return Frame("end", "The pass is over", "the pass is over", rows + self.ending(outcomes), outcomes=outcomes)
+
+    def ending(self, outcomes: Sequence[Outcome]) -> list[Row]:
+        """Which gradients are wrong at the end, what they are and what is right."""
+        wrong = [Piece(each.text, "lost") for each in outcomes if not close(each.final, each.right)]
+        if not wrong:
+            return [("mistake", [Piece("all gradients are right all the same", "lost")])]
+        return [("mistake", [Piece("not all gradients are right", "lost")]), ("wrong", listed(wrong))]
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """How each gradient comes out, in the order of the right pass."""
+        E = self.names[self.walk.E]
+        for node in reversed(self.order):
+            final, right = self.walk.record.final[node] or 0.0, self.walk.right.final[node] or 0.0
+            gradient = quotient(E, self.names[node])
+            yield Outcome(final, right, f"{gradient} is {number_text(right)}, here {number_text(final)}")
 
 
 def equals_below(left: str) -> Piece:
@@ -133,11 +158,11 @@ class Look(NamedTuple):
 class Lives:
     """The looks of each node from frame to frame, .nodes, and the picture of the end; computed from the record."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, says: type[Says] = Says) -> None:
         self.walk, self.position = script.walk, 0
         self.largest = largest_gradient(self.walk)
         self.grads = dict(self.walk.record.start)
-        self.says = Says(self.walk.order, names=self.walk.names, grads=self.grads)
+        self.says = says(self.walk.order, names=self.walk.names, grads=self.grads)
         self.computed = {node for node in self.walk.order if not node.rule}
         self.nodes = {node: [self.look(node, 0)] for node in self.walk.order}
         before: dict[Value, str] = {}
@@ -148,7 +173,7 @@ class Lives:
             for node in before | states:
                 self.nodes[node].append(self.look(node, number, states.get(node, "ready")))
             before = states
-        self.picture = self.roomy(graph_picture(Says(self.walk.order, names=self.walk.names, grads=self.grads)))
+        self.picture = self.roomy(graph_picture(says(self.walk.order, names=self.walk.names, grads=self.grads)))
 
     def advance(self, frame: Frame) -> None:
         """What a frame computes: a node's number, or a gradient."""

@@ -86,8 +86,10 @@ def _numbers(text: str) -> list[float]:
     return [float(number) for number in text.split(",")]
 
 
-def run(source: str, format: str) -> bytes:
+def run(source: str, format: str, dpi: float = 0.0) -> bytes:
     """What Graphviz makes of DOT source in one of its formats. Raises RuntimeError, in one sentence."""
+    if format == "png" and dpi:
+        source = source.replace("{", f"{{ graph [dpi={dpi:g}]", 1)
     from graphviz import DOT_BINARY
 
     if shutil.which(str(DOT_BINARY)):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from textwrap import wrap
 
-from engine.pictures.nodes import Ids, Says
-from engine.pictures.picture import Arrow, Box, Picture, Row, tint
+from engine.pictures.nodes import NO_GRADIENT, Ids, Says
+from engine.pictures.picture import Arrow, Box, Picture, Row, text_width
 from engine.steps.compare import Comparison
 from engine.steps.explain import Explanation
 from engine.steps.passes import product, recorded
-from engine.steps.step import text_of
+from engine.steps.step import Step, text_of
 from engine.steps.stepper import RecordedPass, Stepper
 from engine.text.names import counted, joined, more, number_text, quotient, shortened, shown
 from engine.value import Value, operand
@@ -51,7 +51,52 @@ def at_moment(picture: Picture, says: Says, stepper: Stepper) -> Picture:
     arrows = [arrow if arrow.id in made or "constant" in arrow.marks else _later(arrow) for arrow in picture.arrows]
     if stepper.position:
         arrows = [_current(arrow, ids, stepper) for arrow in arrows]
-    return noted(picture._replace(boxes=boxes, arrows=arrows), *step_notes(stepper))
+    return roomy(noted(picture._replace(boxes=boxes, arrows=arrows), *step_notes(stepper)), ids, stepper)
+
+
+def roomy(picture: Picture, ids: Ids, stepper: Stepper) -> Picture:
+    """The picture of a moment with room for what any other says, so that all are laid out alike."""
+    record, steps = stepper.record, stepper.steps
+    grads = {ids.node(node): [NO_GRADIENT, *(number_text(record.afters[i]) for i in record.writes[node])]
+             for node in stepper.order}  # fmt: skip
+    products = {ids.edge(step.node, step.slot): _product(step) for step in steps if step.slot is not None}
+    boxes = [
+        box._replace(rows=tuple(_widest(row, grads[box.id]) if row.kind == "grad" else row for row in box.rows))
+        if box.id in grads
+        else box
+        for box in picture.boxes
+    ]
+    arrows = [arrow._replace(widest=products.get(arrow.id, "") if arrow.label else "") for arrow in picture.arrows]
+    arrows = [
+        arrow._replace(widest=max(arrow.widest, plain.label, key=text_width))
+        for arrow, plain in zip(arrows, picture.arrows, strict=True)
+    ]
+    return picture._replace(boxes=boxes, arrows=arrows, room=_room(stepper))
+
+
+def _widest(row: Row, texts: list[str]) -> Row:
+    return row._replace(widest=max([row.text, *texts], key=text_width))
+
+
+def _room(stepper: Stepper) -> tuple[str, ...]:
+    """As many lines as the notes of any step need, each as wide as the widest."""
+    said = [[f"step {len(stepper)} of {len(stepper)}: {', '.join(step.columns())}", *lost_at(step)] for step in stepper]
+    always = [line for line in stepper.told() if line.startswith(("mistake", "this graph"))]
+    lines = [
+        [line for note in [*notes, *always] for line in wrap(shortened(shown(note), LONGEST), WIDTH)] for notes in said
+    ]
+    longest = max((line for notes in lines for line in notes), key=text_width)
+    return (longest,) * max(map(len, lines))
+
+
+def lost_at(step: Step) -> list[str]:
+    return [f"here: {piece.text}" for piece in step.pieces().lost]
+
+
+def _product(step: Step) -> str:
+    """What stands on the arrow of the latest step."""
+    partial = joined([number_text(step.upstream), number_text(step.partial)], " · ")
+    return f"{partial} = {text_of(step.pieces().result)}"
 
 
 def _later(arrow: Arrow) -> Arrow:
@@ -63,8 +108,7 @@ def _current(arrow: Arrow, ids: Ids, stepper: Stepper) -> Arrow:
     latest = stepper.steps[stepper.position - 1]
     if latest.slot is None or arrow.id != ids.edge(latest.node, latest.slot):
         return arrow
-    partial = joined([number_text(latest.upstream), number_text(latest.partial)], " · ")
-    label = f"{partial} = {text_of(latest.pieces().result)}"
+    label = _product(latest)
     return arrow._replace(label=label if arrow.label else "", marks=(*arrow.marks, "current"))
 
 
@@ -83,7 +127,7 @@ def box_now(box: Box, node: Value, says: Says, walk: RecordedPass, position: int
         box = marked(box, "hand")
     if len(writes) > 1:
         box = box._replace(rows=(*box.rows, Row("arrived", "", f"{arrived} of {len(writes)} in")))
-    return box._replace(fill=tint(says.grad(node), largest))
+    return box._replace(fill=says.fill(says.grad(node), largest))
 
 
 # -- what explain() and compare() found

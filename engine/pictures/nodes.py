@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from engine.pictures.neurons import inputs_of, is_parameter, layer_of, neurons_of
-from engine.pictures.picture import Arrow, Box, Picture, Row, tint
+from engine.pictures.picture import MANY, Arrow, Box, Picture, Row, tint
 from engine.steps.passes import Grad
 from engine.text.names import (
     changing,
@@ -57,15 +57,17 @@ def graph_picture(says: Says) -> Picture:
 
 
 class Says:
-    """The texts for the nodes of one graph, from its topological order; blanks is the kind of number left out.
+    """The texts for the nodes of one graph, from its topological order; blanks are the kinds of numbers left out.
 
     grads are the gradients to show, if not those that the nodes hold; names are display_names(order), if they are made.
     """
 
+    equals = " = "  # between the sides of an equation
+
     def __init__(
         self,
         order: list[Value],
-        blanks: str | None = None,
+        blanks: Collection[str] = (),
         names: dict[Value, str] | None = None,
         grads: Mapping[Value, Grad] | None = None,
     ) -> None:
@@ -95,7 +97,7 @@ class Says:
         """The picture in one sentence."""
         E, leaves = self.order[-1], [self.names[node] for node in self.order if node.rule is None]
         some = ", ".join(shortened(name, NAME) for name in leaves[:LEAVES]) + (", …" if len(leaves) > LEAVES else "")
-        value = "" if self.blanks == "data" else f" = {number_text(E.data)}"
+        value = "" if "data" in self.blanks else f" = {number_text(E.data)}"
         gradient = "no gradients yet" if self.grad(E) is None else "its gradient"
         nodes = counted(len(self.order), "node")
         return f"{nodes}, from the leaves {some} to {self.title}{value}, each with its number and {gradient}."
@@ -107,9 +109,17 @@ class Says:
         kind = "operation" if node.rule else "parameter" if neuron or is_parameter(node) else "leaf"
         name = shortened(self.short(node, neuron), NAME)
         rows = self.data_row(node), self.grad_row(node)
-        fill = tint(None if self.blanks == "grad" else self.grad(node), self.largest)
-        texts = name, self.formula(node), rows, fill, self.node_tooltip(node)
-        return Box(self.ids.node(node), kind, *texts, self.root_mark(node), self.groups(node))
+        texts = name, self.formula(node), rows, self.colour(node), self.node_tooltip(node)
+        marks, groups = self.root_mark(node), self.groups(node)
+        return Box(self.ids.node(node), kind, *texts, marks, groups, len(node.inputs))
+
+    def colour(self, node: Value) -> str:
+        """White where its gradient is left out."""
+        return self.fill(None if "grad" in self.blanks else self.grad(node), self.largest)
+
+    def fill(self, grad: Grad, largest: float) -> str:
+        """The colour for a gradient beside the largest."""
+        return tint(grad, largest)
 
     def root_mark(self, node: Value) -> tuple[str, ...]:
         return ("root",) if node is self.order[-1] else ()
@@ -132,11 +142,11 @@ class Says:
         return shortened(PRINTED.formula(node, names), FORMULA)
 
     def data_row(self, node: Value) -> Row:
-        blank = self.blanks == "data" and node.rule is not None  # a leaf's number is given
+        blank = "data" in self.blanks and node.rule is not None  # a leaf's number is given
         return Row("data", "data", BLANK if blank else number_text(node.data))
 
     def grad_row(self, node: Value) -> Row:
-        if self.blanks == "grad":
+        if "grad" in self.blanks:
             return Row("grad", "grad", BLANK)
         return Row("grad", "grad", grad_text(self.grad(node), NO_GRADIENT))
 
@@ -144,9 +154,9 @@ class Says:
         lines = [equation(node, self.names)]
         if node.rule:
             lines.append(repr(node.rule).removeprefix("Rule(").removesuffix(")"))
-        if self.blanks != "data" or node.rule is None:
+        if "data" not in self.blanks or node.rule is None:
             lines.append(f"data {node.data!r}")
-        if self.blanks != "grad":
+        if "grad" not in self.blanks:
             grad = self.grad(node)
             gradient = "not computed yet" if grad is None else repr(grad)
             lines.append(f"grad {quotient(self.names[self.order[-1]], self.names[node])} = {gradient}")
@@ -166,11 +176,11 @@ class Says:
         if partial is None:
             return Arrow(id, self.ids.constant(node, slot), head, marks=("constant",))
         tail = operand(node, slot)
-        number = BLANK if self.blanks == "local" else number_text(partial)
-        told = self.most and self.blanks not in ("grad", "local")
+        number = BLANK if "local" in self.blanks else number_text(partial)
+        told = self.most and not {"grad", "local"} & {*self.blanks}
         strength = abs(self.contribution(node, partial)) / self.most if told else 0.0
         label = f"∂ {number}" if labelled else ""
-        apart = self.neurons.get(tail) not in (None, self.neurons.get(node))
+        apart = self.neurons.get(tail) not in (None, self.neurons.get(node)) or len(node.inputs) >= MANY
         tooltip = self.arrow_tooltip(node, slot, partial)
         return Arrow(id, self.ids.node(tail), head, label, strength, tooltip, apart=apart)
 
@@ -179,8 +189,8 @@ class Says:
         local, upstream = quotient(top, bottom), self.grad(node)
         sides = [local, TEXT.local_derivative(node, slot, self.names)[0]]
         if self.blanks:
-            return shortened(" = ".join(changing(sides)), TOOLTIP)
-        lines = [" = ".join(changing([*sides, repr(partial)]))]
+            return shortened(self.equals.join(changing(sides)), TOOLTIP)
+        lines = [self.equals.join(changing([*sides, repr(partial)]))]
         if upstream is not None:
             numbers = joined([repr(upstream), repr(partial)], " · ")
             lines.append(f"{quotient(E, top)} · {local} = {numbers} = {self.contribution(node, partial)!r}")

@@ -7,6 +7,7 @@ Sizes are computed here, not by the layout program: its fonts differ from one ma
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
@@ -16,7 +17,8 @@ INK, GREY, HIGHLIGHT = "#1a1a1a", "#797979", "#9955cc"  # grey and highlight are
 POSITIVE, NEGATIVE, WHITE = "#0072b2", "#d55e00", "#ffffff"  # told apart by the colour-blind, too
 DEEPEST = 0.6  # tint of the largest number; up to 0.75, INK on it is readable
 FONT, SIZE, SMALL = "Helvetica", 13.0, 12.0
-LINE, PAD, CIRCLE = 16.0, 10.0, 92.0
+LINE, PAD, CIRCLE, RIM = 16.0, 10.0, 92.0, 10.0
+MANY, PORT = 6, 16.0  # arrows into a box, from which on each has so much of its side
 
 
 class Row(NamedTuple):
@@ -40,6 +42,7 @@ class Box(NamedTuple):
     tooltip: str = ""
     marks: tuple[str, ...] = ()  # "root", "hand", "done", "waiting", "path", "off": classes in the SVG, too
     groups: tuple[str, ...] = ()  # the clusters around it, outermost first
+    entries: int = 0  # how many arrows lead into it
 
 
 class Arrow(NamedTuple):
@@ -54,7 +57,7 @@ class Arrow(NamedTuple):
     marks: tuple[str, ...] = ()  # "constant", "weight", "current", "path", "later": classes in the SVG, too
     colour: str = GREY
     widest: str = ""  # the longest label that it may get
-    apart: bool = False  # it leads from one cluster to another
+    apart: bool = False  # it leads from one cluster to another, or is one of many: it needs a longer way
 
 
 class Column(NamedTuple):
@@ -73,6 +76,12 @@ class Picture(NamedTuple):
     description: str
     notes: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()  # of a network, from the left; then all lines are straight
+    room: tuple[str, ...] = ()  # the notes to leave room for, if they are more or longer
+
+
+def notes_size(picture: Picture) -> tuple[int, float]:
+    """How many lines the notes have room for, and the width of the longest."""
+    return max(len(picture.notes), len(picture.room)), max(map(text_width, picture.notes + picture.room), default=0.0)
 
 
 class Look(NamedTuple):
@@ -120,6 +129,24 @@ def tint(number: float | None, largest: float) -> str:
     return "#" + "".join(f"{round(255 + (part - 255) * share):02x}" for part in parts)
 
 
+def with_room(*pictures: Picture) -> list[Picture]:
+    """Pictures of the same boxes and arrows, with room in each for the longest text of all: they are laid out alike."""
+
+    def widest(texts: Iterable[str]) -> str:
+        return max(texts, key=text_width)
+
+    alike = []
+    boxes, arrows = (zip(*parts, strict=True) for parts in ([p.boxes for p in pictures], [p.arrows for p in pictures]))
+    rows = [[widest(row.text for row in same) for same in zip(*(b.rows for b in box), strict=True)] for box in boxes]
+    labels = [widest(arrow.label for arrow in same) for same in arrows]
+    for each in pictures:
+        roomy = [box._replace(rows=tuple(row._replace(widest=text) for row, text in zip(box.rows, texts, strict=True)))
+                 for box, texts in zip(each.boxes, rows, strict=True)]  # fmt: skip
+        wide = [arrow._replace(widest=label) for arrow, label in zip(each.arrows, labels, strict=True)]
+        alike.append(each._replace(boxes=roomy, arrows=wide))
+    return alike
+
+
 # -- room for texts
 
 NARROW, BROAD = {*" !'()[]{}|.,:;/-\\`\"Iijlfrt·"}, {*"MWmw@%+<=>~∂Σ→…"}
@@ -157,15 +184,23 @@ def size(box: Box) -> tuple[float, float]:
         text_width(row.label) + 10 * bool(row.label) + max(text_width(row.text), text_width(row.widest))
         for row in box.rows
     ]
-    return round(max(64.0, head, *rows) + 2 * PAD), round((1 + len(box.rows)) * LINE + PAD + 8)
+    height = text_height(box) if box.entries < MANY else max(text_height(box), box.entries * PORT)
+    return round(max(64.0, head, *rows) + 2 * PAD), round(height)
+
+
+def text_height(box: Box) -> float:
+    """Of the lines in a box."""
+    return (1 + len(box.rows)) * LINE + PAD + 8
 
 
 def _diameter(box: Box, head: float) -> float:
     """Of a circle around the name and the rows."""
-    widths = [head, *(text_width(f"{row.label} {row.text}".strip()) for row in box.rows)]
+    texts = (max(row.text, row.widest, key=text_width) for row in box.rows)
+    labels = (f"{row.label} {text}".strip() for row, text in zip(box.rows, texts, strict=True))
+    widths = [head, *map(text_width, labels)]
     middle = (len(widths) - 1) / 2
     corners = (math.hypot(width / 2, (abs(i - middle) + 0.4) * LINE) for i, width in enumerate(widths))
-    return round(max(2 * max(corners), CIRCLE))
+    return round(max(2 * max(corners) + RIM, CIRCLE))
 
 
 def label_size(arrow: Arrow) -> tuple[float, float] | None:

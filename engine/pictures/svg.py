@@ -6,8 +6,9 @@ Written element by element from data, so that a label is text whatever stands in
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
-from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from engine.pictures.dot import clusters, dot_source
@@ -30,7 +31,9 @@ from engine.pictures.picture import (
     border,
     cluster_label,
     line,
+    notes_size,
     size,
+    text_height,
     text_width,
 )
 
@@ -43,6 +46,13 @@ RIM = 4.0  # between the two borders of the root
 def laid_out_svg(picture: Picture) -> str:
     """The picture as one <svg> element. Ids begin with what prefix_of says; raises RuntimeError as laid_out does."""
     return _svg(picture, laid_out(dot_source(picture, bare=True)), prefix_of(picture))
+
+
+def laid_out_alike(pictures: Sequence[Picture]) -> Iterator[str]:
+    """Pictures of the same boxes and arrows, with the same room in them, in one layout."""
+    layout = laid_out(dot_source(pictures[0], bare=True))
+    for picture in pictures:
+        yield _svg(picture, layout, prefix_of(picture))
 
 
 def prefix_of(picture: Picture) -> str:
@@ -61,7 +71,7 @@ def _svg(picture: Picture, layout: Layout, prefix: str) -> str:
     _add(root, "title", id=f"{prefix}-title").text = picture.title
     _add(root, "desc", id=f"{prefix}-desc").text = picture.description
     if layout.label:
-        _notes(root, picture.notes, layout.label)
+        _notes(root, picture, layout.label)
     for path, cluster in clusters(picture.boxes).items():
         _cluster(root, cluster_label(path), *layout.clusters[cluster])
     for arrow in picture.arrows:
@@ -89,10 +99,10 @@ def _text(parent: Element, kind: str, text: str, x: float, middle: float, size: 
     return element
 
 
-def _notes(root: Element, notes: tuple[str, ...], middle: Point) -> None:
-    left = middle[0] - max(map(text_width, notes)) / 2
-    for i, note in enumerate(notes):
-        _text(root, "note", note, left, middle[1] + (i + 0.5 - len(notes) / 2) * LINE, fill=GREY)
+def _notes(root: Element, picture: Picture, middle: Point) -> None:
+    lines, width = notes_size(picture)
+    for i, note in enumerate(picture.notes):
+        _text(root, "note", note, middle[0] - width / 2, middle[1] + (i + 0.5 - lines / 2) * LINE, fill=GREY)
 
 
 def _cluster(root: Element, name: str, upper: Point, lower: Point, middle: Point) -> None:
@@ -140,31 +150,47 @@ def _labels_on_lines(root: Element, picture: Picture, layout: Layout) -> None:
             _label_on_line(root, (arrow.label, route.points[0], route.tip), 0.5)
     radius = max((size(box)[0] / 2 for box in picture.boxes if LOOKS[box.kind].shape == "circle"), default=0.0)
     for lines in between.values():
-        part = _clearest_part(lines, radius)
-        for each in lines:
+        for each, part in zip(lines, _clear_parts(lines, radius), strict=True):
             _label_on_line(root, each, part)
 
 
 def _label_on_line(root: Element, given: Line, part: float) -> None:
-    label, (x, y), (to_x, to_y) = given
-    x, y, width = x + (to_x - x) * part, y + (to_y - y) * part, text_width(label)
+    label, (x, y), width = given[0], _along(given, part), text_width(given[0])
     group = _add(root, "g", "on-line")
     _add(group, "rect", x=x - width / 2, y=y - LINE / 2, width=width, height=LINE, rx=LINE / 2, fill=WHITE)
     _text(group, "local", label, x, y, text_anchor="middle")
 
 
-def _clearest_part(lines: list[Line], radius: float) -> float:
-    """The part of the way at which labels on these lines are farthest from each other, and clear of the circles."""
+def _clear_parts(lines: list[Line], radius: float) -> list[float]:
+    """The part of the way at which each label stands: clear of circles and other labels, away from other lines."""
     distance, width = lines[0][2][0] - lines[0][1][0], max(text_width(label) for label, _, _ in lines)
     least = min((radius + width / 2) / distance, 0.5) if distance > 0 else 0.5  # not to the right: it feeds back
-    parts = [least + (1 - 2 * least) * step / 60 for step in range(61)]
+    parts = [least + (1 - 2 * least) * step / 24 for step in range(25)]
+    placed: list[Point] = []
 
-    def clearness(part: float) -> tuple[float, float]:
-        heights = sorted(y + (to_y - y) * part for _, (_, y), (_, to_y) in lines)
-        gap = min((below - above for above, below in pairwise(heights)), default=math.inf)
-        return round(min(gap, 2 * LINE), 3), -abs(part - 0.5)
+    def clearness(given: Line, part: float) -> tuple[bool, float]:
+        x, y = _along(given, part)
+        labels = (max(abs(x - other_x) / (width + 4), abs(y - other_y) / LINE) for other_x, other_y in placed)
+        across = (abs(y - _height_at(other, x)) for other in lines if other is not given)
+        apart = min([2.0, *labels])
+        return apart >= 1, round(apart / 2 + 2 * min([LINE, *across]) / LINE - abs(part - 0.5) / 10, 6)
 
-    return max(parts, key=clearness)
+    chosen: list[float] = []
+    for each in lines:
+        chosen.append(max(parts, key=partial(clearness, each)))
+        placed.append(_along(each, chosen[-1]))
+    return chosen
+
+
+def _along(line: Line, part: float) -> Point:
+    _, (x, y), (to_x, to_y) = line
+    return x + (to_x - x) * part, y + (to_y - y) * part
+
+
+def _height_at(line: Line, x: float) -> float:
+    """Where a line is at this place across."""
+    _, (from_x, y), (to_x, to_y) = line
+    return y + (to_y - y) * (x - from_x) / (to_x - from_x) if to_x != from_x else math.inf
 
 
 # -- boxes
@@ -210,8 +236,8 @@ def _centred(group: Element, box: Box, middle: Point) -> None:
 
 
 def _tabulated(group: Element, box: Box, middle: Point) -> None:
-    width, height = size(box)
-    left, right, top = middle[0] - width / 2 + PAD, middle[0] + width / 2 - PAD, middle[1] - height / 2
+    width, _ = size(box)
+    left, right, top = middle[0] - width / 2 + PAD, middle[0] + width / 2 - PAD, middle[1] - text_height(box) / 2
     _head_text(group, box, middle[0], top + 4 + LINE / 2)
     rule = top + LINE + 7
     _add(group, "line", "rule", x1=left, x2=right, y1=rule, y2=rule, stroke=GREY, stroke_width=0.5)

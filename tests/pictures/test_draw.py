@@ -21,6 +21,7 @@ import nn
 from demos.worked_example import X, Y, example
 from engine import Stepper, Value, compare, draw, explain, topological_order
 from engine.formulas import parse
+from engine.pictures.dot import dot_source
 from engine.pictures.layout import run
 from engine.pictures.nodes import BLANK
 from engine.pictures.picture import DEEPEST, GREY, HIGHLIGHT, INK, LOOKS, NEGATIVE, POSITIVE, text_width, tint
@@ -483,6 +484,26 @@ def test_a_worksheet_leaves_one_kind_of_numbers_out(kind: str) -> None:
                 assert partial in (1.0, -1.0) or (repr(partial) in arrows[f"e{i}-{slot}"].tooltip) == told
 
 
+@pytest.mark.parametrize("blanks", ["grad", "data", "local", ["grad", "local"], ("grad", "data", "local")])
+@pytest.mark.parametrize("depth", [None, "neuron", "layer"])
+def test_the_key_has_the_worksheet_s_layout(blanks: str | list[str], depth: str | None) -> None:
+    E = regression()
+    sheet = draw(E, blanks=blanks, depth=depth)
+    assert sheet.key is not None
+    assert dot_source(sheet.picture, bare=True) == dot_source(sheet.key.picture, bare=True)
+    numbers = [[text for box in groups(each.svg(), "node").values() for text in box.texts.values()]
+               for each in (sheet, sheet.key)]  # fmt: skip
+    assert not any(BLANK in text for text in numbers[1])
+    assert any(BLANK in text for text in numbers[0]) == (blanks != "local")  # which stands on arrows
+
+
+def test_several_kinds_of_numbers_are_left_out() -> None:
+    svg = draw(backward(diamond), blanks=["grad", "local"]).svg()
+    assert all(box.texts.get("grad", BLANK) == BLANK for box in groups(svg, "node").values())
+    assert all(BLANK in arrow.texts.get("local", BLANK) for arrow in groups(svg, "edge").values())
+    assert BLANK not in {box.texts.get("data") for box in groups(svg, "node").values()}
+
+
 def test_a_worksheet_of_gradients_has_no_tints_nor_widths() -> None:
     svg = draw(backward(diamond), blanks="grad").svg()
     assert {box.shape("box")["fill"] for box in groups(svg, "node").values()} == {"#ffffff"}
@@ -567,10 +588,9 @@ def test_the_first_gradient_that_is_off_is_painted() -> None:
     "arguments, error, says",
     [
         ({"depth": "node"}, ValueError, "depth is 'neuron' or 'layer'; given was 'node'"),
-        ({"blanks": "all"}, ValueError, "blanks is 'grad' or 'data' or 'local'; given was 'all'"),
+        ({"blanks": "all"}, ValueError, "blanks is 'grad' or 'data' or 'local', or a list of these; given was 'all'"),
         ({"blanks": []}, ValueError, "given was []"),
         ({"highlight": "w"}, TypeError, "highlight is what compare() or explain() returns, not a str"),
-        ({"depth": "layer", "blanks": "grad"}, ValueError, "leave depth out"),
         ({"depth": "layer"}, ValueError, "and this graph has none: leave depth out"),
     ],
 )
@@ -583,6 +603,14 @@ def test_wrong_arguments(arguments: dict[str, object], error: type[Exception], s
 def test_only_a_graph_can_be_drawn(given: object) -> None:
     with pytest.raises(TypeError, match="draw takes the Value at the end of a graph, or a Stepper, and was given a"):
         draw(given)  # type: ignore[arg-type]
+
+
+@each_graph
+def test_all_moments_of_a_stepper_have_one_layout(make: Callable[[], Built]) -> None:
+    for mistake in (None, "assign"):
+        stepper = Stepper(make()[0], mistake=mistake)
+        sources = {dot_source(draw(stepper.goto(i)).picture, bare=True) for i in range(0, len(stepper) + 1, 5)}
+        assert len(sources) == 1
 
 
 def test_a_moment_is_no_worksheet() -> None:

@@ -9,6 +9,8 @@ import json
 import os
 import re
 import shutil
+import struct
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from html import unescape
 from itertools import pairwise
@@ -17,12 +19,15 @@ from typing import Any
 
 import pytest
 
-from engine import Stepper, Value, film, label, tanh, total
+from engine import Stepper, Value, draw, film, label, replay, tanh, total
 from engine.order import topological_order
 from engine.pictures.film import Film
+from engine.pictures.frontend import SHOW_PAGES
+from engine.rules import TABLE
 from engine.steps.passes import MISTAKES
 from engine.text.names import display_names, number_text
 from tests.graphs import GRAPHS, Built, diamond, each_graph, fan_out, neuron
+from tests.pictures.reading import groups, notes
 
 ROOT = Path(__file__).parents[2]
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
@@ -176,6 +181,7 @@ def escaped(text: str) -> str:
 
 
 def data(page: str) -> dict[str, Any]:
+    """The page's data."""
     found = re.search(r'<script type="application/json" id="film">(.*?)</script>', page, re.S)
     assert found
     loaded: dict[str, Any] = json.loads(found[1])
@@ -186,12 +192,14 @@ def data(page: str) -> dict[str, Any]:
 def test_every_node_and_edge_has_its_life_and_its_place_in_the_picture(make: Callable[[], Built]) -> None:
     E, _ = make()
     order = topological_order(E)
-    page = film(E).html()
-    lives = data(page)
-    edges = sum(partial is not None for node in order for partial in node.partials)
-    assert len(lives) == len(order) + edges
-    assert all(page.count(f'id="{part}"') == 1 for part in lives)
-    assert all([each["since"] for each in life] == sorted(each["since"] for each in life) for life in lives.values())
+    page = film(E, live=False).html()
+    found = data(page)
+    nodes, edges = found["says"]["nodes"], found["says"]["edges"]
+    assert len(nodes) == len(order)
+    assert len(edges) == sum(partial is not None for node in order for partial in node.partials)
+    assert all(page.count(f'id="{found["prefix"]}-{part}"') == 1 for part in nodes | edges)
+    for life in [*nodes.values(), *(edge["life"] for edge in edges.values())]:
+        assert [each["since"] for each in life] == sorted(each["since"] for each in life)
 
 
 @each_graph
@@ -206,12 +214,18 @@ def test_the_page_needs_nothing_from_outside() -> None:
     assert "default-src 'none'" in page
 
 
-def test_nothing_is_calculated_in_javascript() -> None:
-    """No numbers but places of steps, and where on the screen something is."""
-    script = (ROOT / "engine" / "pictures" / "film.js").read_text(encoding="utf-8")
-    script = re.sub(r"function keepInView.*?\n}\n", "", script, flags=re.S)
-    script = re.sub(r"//.*|`[^`]*`|\"[^\"]*\"", "", script)
-    assert set(re.findall(r"[\w)\]]+ [-+*/%] [\w(\[]+", script)) <= {"now + 1", "now - 1", "length - 1"}
+def test_no_formula_of_calculus_is_written_by_hand_in_javascript() -> None:
+    """The page's own scripts name no function of the table; what they compute with is made from its rows."""
+    scripts = [(ROOT / "engine" / "pictures" / f"{name}.js").read_text("utf-8") for name in ("live", "film")]
+    called = {name for script in scripts for name in re.findall(r"Math\.(\w+)", script)}
+    assert called <= {"min", "max", "abs", "round", "ceil", "floor", "sqrt"}  # of places, colours and widths
+    functions = {rule.name for rule in TABLE if "(" in rule.typed}
+    assert not functions & {name for script in scripts for name in re.findall(r"(?<![.\w])(\w+)\(", script)}
+
+
+def test_a_page_that_isn_t_live_computes_nothing() -> None:
+    script = film(example(), live=False).html().partition("<script>")[2]
+    assert not any(part in script for part in ("function numberText", "const table", "sech("))
 
 
 def test_hostile_labels_are_text() -> None:
@@ -276,7 +290,7 @@ def test_large_graphs_warn_and_larger_ones_are_refused_at_once() -> None:
 
 def test_jupyter_shows_the_page_in_a_frame_of_its_own() -> None:
     made = film(hostile())
-    shown = made._repr_html_()
+    shown = made.player()
     found = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts"[^<>]*></iframe>', shown)
     assert found and unescape(found[1]) == made.html()
 
@@ -285,8 +299,50 @@ def test_jupyter_shows_a_sentence_where_there_is_no_layout(monkeypatch: pytest.M
     def fails(*_: object) -> str:
         raise RuntimeError("no <layout> engine is there")
 
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
     monkeypatch.setattr("engine.pictures.film.laid_out_svg", fails)
-    assert "no &lt;layout&gt; engine is there" in film(example())._repr_html_()
+    assert "no &lt;layout&gt; engine is there" in film(example())._repr_mimebundle_()["text/html"]
+
+
+def test_a_page_is_published_only_where_it_is_known_to_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SHOW_PAGES:
+        monkeypatch.delenv(name, raising=False)
+    made = film(example())
+    bundle = made._repr_mimebundle_()
+    assert set(bundle) == {"image/svg+xml", "image/png", "text/plain"}
+    assert b64decode(bundle["image/png"]).startswith(b"\x89PNG") and bundle["text/plain"] == repr(made)
+    for name in SHOW_PAGES:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "1")
+            assert made._repr_mimebundle_() == bundle | {"text/html": made.player()}
+    assert not hasattr(made, "_repr_html_")  # which IPython would publish, too
+
+
+def test_frames_are_saved_as_pictures_of_one_size(tmp_path: Path) -> None:
+    made = film(Stepper(fan_out()[0], mistake="assign"))
+    paths = made.save_frames(tmp_path / "steps")
+    assert [path.name for path in paths] == [f"{i:02}.svg" for i in range(len(made.frames))]
+    pictures = [path.read_text(encoding="utf-8") for path in paths]
+    places = [
+        re.findall(r'<(?:rect|path|circle) class="(?:box|line)"[^>]* (?:d|x|y|cx|cy)="[^"]*"', p) for p in pictures
+    ]
+    assert len({re.search(r'viewBox="[^"]*"', picture)[0] for picture in pictures}) == 1  # type: ignore[index]
+    assert len({len(each) for each in places}) == 1
+    for frame, picture in zip(made.frames, pictures, strict=True):
+        assert len(groups(picture, "edge")) and notes(picture)[1] == frame.line
+        marked = {id for id, edge in groups(picture, "edge").items() if "current" in edge.classes}
+        assert marked == {made._ids.edge(*edge) for edge in frame.edges}
+    with pytest.raises(ValueError, match="frames are saved as svg, pdf or png; given was 'gif'"):
+        made.save_frames(tmp_path, "gif")
+
+
+def test_a_png_may_be_larger(tmp_path: Path) -> None:
+    drawing = draw(example())
+    sizes = [drawing.save(tmp_path / "g.png", scale=scale).read_bytes()[16:24] for scale in (1, 2)]
+    (wide, _), (wider, _) = (struct.unpack(">II", size) for size in sizes)
+    assert abs(wider - 2 * wide) <= 2
+    with pytest.raises(ValueError, match="scale is a number above 0"):
+        drawing.save(tmp_path / "g.png", scale=0)
 
 
 def test_repr() -> None:
@@ -346,7 +402,7 @@ class Screen:
             document.getElementById("place").textContent,
             [...document.querySelectorAll("#steps > li")].findIndex(each => each.ariaCurrent === "step"),
             document.querySelector("#step .phase").textContent]""")
-        assert place == f"{slider} / {self.last}" and phase.endswith(f"step {slider} of {self.last}")
+        assert place == f"{slider} / {self.last}" and f"step {slider} of {self.last}" in phase
         assert current == int(slider)
         return int(slider)
 
@@ -553,7 +609,7 @@ def test_paper_shows_the_final_state(show: Callable[..., Screen]) -> None:
 
 
 FITS = """() => document.documentElement.scrollWidth <= innerWidth
-    && [...document.querySelectorAll("button, select, #slider")].every(each => {
+    && [...document.querySelectorAll("#controls button, select, #slider")].every(each => {
         const box = each.getBoundingClientRect();
         return box.width >= 40 && box.height >= 40 && box.left >= 0 && box.right <= innerWidth
             && box.top >= 0 && box.bottom <= innerHeight; })"""
@@ -635,9 +691,290 @@ def test_the_frame_in_jupyter_plays(browser: Any) -> None:
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
-    page.set_content(f"<body>{film(example())._repr_html_()}</body>")
+    page.set_content(f"<body>{film(example()).player()}</body>")
     frame = page.frame_locator("iframe")
     frame.get_by_role("button", name="forward").click()
     assert frame.locator("#place").text_content() == "1 / 10"
     assert complaints == []
     context.close()
+
+
+# -- the step in sight, the view
+
+
+SIZES = [(1300, 900), (800, 600), (390, 844)]
+OUT_OF_SIGHT = """() => {
+    const panel = document.getElementById("graph").getBoundingClientRect(), map = document.getElementById("overview");
+    const over = map.style.display === "none" ? null : map.getBoundingClientRect();
+    return film.sight[now].filter(id => {
+        const part = document.getElementById(id).getBoundingClientRect();
+        const hidden = over && part.left < over.right && part.right > over.left && part.top < over.bottom
+            && part.bottom > over.top && !id.includes("-e");
+        return hidden || part.left < panel.left || part.top < panel.top || part.right > panel.right
+            || part.bottom > panel.bottom || part.width + part.height < 4;
+    });
+}"""
+
+
+def regression_neuron() -> Value:
+    """The neuron that `python -m demos.regression` films: ten inputs by name."""
+    import nn
+
+    names = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
+    model = nn.RegressionMLP(10, 8, 1, seed=0)
+    [a] = model.hidden[0]([Value(i / 7 - 0.61, name) for i, name in enumerate(names)])
+    a.label = "hidden[0].a"
+    return a
+
+
+def out_of_sight(screen: Screen) -> dict[int, Any]:
+    lost = {}
+    for step in range(screen.last + 1):
+        if found := screen.run(OUT_OF_SIGHT):
+            lost[step] = found
+        screen.press("ArrowRight")
+    return lost
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", [*GRAPHS, "regression_neuron", "hostile"])
+def test_both_nodes_and_the_edge_of_every_step_are_wholly_in_sight(
+    show: Callable[..., Screen], name: str, size: tuple[int, int]
+) -> None:
+    E = GRAPHS[name]()[0] if name in GRAPHS else regression_neuron() if name.startswith("regression") else hostile()
+    screen = show(film(E), viewport={"width": size[0], "height": size[1]})
+    assert out_of_sight(screen) == {}
+
+
+@pytest.mark.parametrize("width", [1300, 800, 390])
+def test_every_step_is_in_sight_in_jupyter_s_frame(browser: Any, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_content(f"<body>{film(regression_neuron()).player()}</body>")
+    frame = page.frames[-1]
+    frame.wait_for_function("() => typeof last !== 'undefined' && document.getElementById('graph').clientWidth > 0")
+    for _ in range(frame.evaluate("last") + 1):
+        assert frame.evaluate(OUT_OF_SIGHT) == []
+        frame.evaluate("moves.forward()")
+    context.close()
+
+
+SCALE = "() => view.scale"
+
+
+def test_zoom_by_buttons_keys_and_wheel_and_fit(show: Callable[..., Screen]) -> None:
+    screen = show(film(regression_neuron()))
+    start = screen.run(SCALE)
+    screen.click("larger")
+    assert screen.run(SCALE) == pytest.approx(start * 1.25)
+    screen.press("-")
+    screen.press("-")
+    assert screen.run(SCALE) == pytest.approx(start * 0.8)
+    screen.press("0")
+    assert screen.run(
+        "() => whole.width * view.scale <= room().width + 1 && whole.height * view.scale <= room().height + 1"
+    )
+    screen.page.mouse.move(300, 300)
+    at = "() => [view.x + (300 - graph.getBoundingClientRect().left) / view.scale, view.scale]"
+    before, small = screen.run(at)
+    screen.page.mouse.wheel(0, -400)
+    after, large = screen.run(at)
+    assert large > 2 * small and after == pytest.approx(before, abs=0.5)  # what is under the mouse stays there
+
+
+def test_dragging_and_shift_with_arrows_move_the_graph(show: Callable[..., Screen]) -> None:
+    screen = show(film(regression_neuron()))
+    x, y, scale = screen.run("() => [view.x, view.y, view.scale]")
+    screen.page.mouse.move(300, 300)
+    screen.page.mouse.down()
+    screen.page.mouse.move(250, 320)
+    screen.page.mouse.up()
+    assert screen.run("() => [view.x, view.y]") == pytest.approx([x + 50 / scale, y - 20 / scale])
+    assert screen.press("Shift+ArrowDown") == 0  # no step
+    assert screen.run("() => view.y") == pytest.approx(y + 40 / scale)
+
+
+def test_two_fingers_zoom(show: Callable[..., Screen]) -> None:
+    screen = show(film(regression_neuron()), viewport=PHONE, is_mobile=True, has_touch=True)
+    start = screen.run(SCALE)
+    touch = screen.context.new_cdp_session(screen.page)
+    for kind, apart in (("touchStart", 40), ("touchMove", 60), ("touchMove", 80), ("touchEnd", None)):
+        points = [] if apart is None else [{"x": 180 - apart, "y": 200, "id": 1}, {"x": 180 + apart, "y": 200, "id": 2}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert screen.run(SCALE) == pytest.approx(2 * start, rel=0.2)
+
+
+def test_an_overview_shows_what_is_in_sight_and_takes_one_there(show: Callable[..., Screen]) -> None:
+    screen = show(film(regression_neuron()))
+    overview = screen.page.locator("#overview")
+    assert overview.is_visible() and overview.locator(".small").count() == screen.page.locator("#graph .box").count()
+    box = overview.bounding_box()
+    assert box
+    for share in (0.1, 0.9):
+        screen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * share)
+        screen.page.mouse.down()
+        screen.page.mouse.up()
+        middle = screen.run("() => (view.y + room().height / view.scale / 2 - whole.y) / whole.height")
+        assert middle == pytest.approx(share, abs=0.02)
+    screen.press("0")
+    assert not overview.is_visible()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_no_text_overflows_or_is_cut_off(show: Callable[..., Screen], size: tuple[int, int]) -> None:
+    screen = show(film(regression_neuron()), viewport={"width": size[0], "height": size[1]})
+    cut = """() => [document.getElementById("step"), ...document.querySelectorAll("#step dt, #step dd, .short")]
+        .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth).map(each => each.textContent)"""
+    too_high = (
+        """() => { const step = document.getElementById("step"); return step.scrollHeight - step.clientHeight; }"""
+    )
+    for _ in range(screen.last + 1):
+        assert screen.run(cut) == [] and screen.run(too_high) <= 1
+        screen.press("ArrowRight")
+
+
+# -- the numbers turned
+
+
+def test_turning_a_number_turns_everything_at_once(show: Callable[..., Screen]) -> None:
+    made, other = film(example()), example()
+    screen = show(made)
+    screen.page.get_by_role("slider", name="step").fill("8")
+    screen.page.get_by_label("w, as a number").fill("-1.25")
+    there = film(replayed(other, w=-1.25))
+    frame = there.says["frames"][8]
+    assert screen.page.locator("#heading").text_content() == f"Backprop through {there.says['heading']}"
+    assert screen.page.locator("#steps .short").all_text_contents() == [each["line"] for each in there.says["frames"]]
+    told = screen.page.locator("#step dd").all_text_contents()
+    assert told == ["".join(piece[0] for piece in row) for _, row in frame["rows"]]
+    w = screen.run(SHOWN)["w"]
+    assert w[:3] == ["current", "-1.25", "0.0125"]
+    screen.page.get_by_role("slider", name="w", exact=True).fill("0.7")
+    screen.click("reset")
+    assert screen.page.locator("#steps .short").all_text_contents() == [frame.line for frame in made.frames]
+
+
+def replayed(E: Value, **numbers: float) -> Value:
+    return replay(E, {node: numbers[node.label] for node in topological_order(E) if node.label in numbers})
+
+
+def test_outside_a_domain_the_page_says_why_and_keeps_the_last_numbers(show: Callable[..., Screen]) -> None:
+    x = Value(0.7, "x")
+    screen = show(film(x.log() * 2.0))
+    box = screen.page.get_by_label("x, as a number")
+    box.fill("1.9")
+    before = texts(screen)
+    box.fill("-1")
+    alert = screen.page.locator("#wrong[role=alert]")
+    sentence = "log: log(x) is not defined at x = -1.0 (x); its domain: x > 0"
+    assert alert.text_content() == f"{sentence}. Shown are the last numbers that can be."
+    assert texts(screen) == before
+    box.fill("2.5")
+    assert alert.text_content() == "" and texts(screen) != before
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_numbers_can_be_turned_on_every_screen(show: Callable[..., Screen], size: tuple[int, int]) -> None:
+    screen = show(film(example()), viewport={"width": size[0], "height": size[1]})
+    turn = screen.page.get_by_role("button", name="numbers")
+    if turn.is_visible():
+        turn.click()
+    box = screen.page.get_by_label("w, as a number")
+    box.press("End")
+    box.press_sequentially("5")  # 0.75
+    assert "w.grad += 0.94 · 1.4 = 1.316" in screen.page.locator("#steps .short").all_text_contents()
+    assert screen.now == 0  # what is typed moves no step
+
+
+def test_a_live_neuron_is_small_and_needs_no_room_that_it_lacks(show: Callable[..., Screen]) -> None:
+    made = film(regression_neuron())
+    assert len(made.html().encode()) < 400_000
+    screen = show(made)
+    screen.page.get_by_label("bmi, as a number").fill("-0.00012345678")
+    wide = """() => [...document.querySelectorAll("#graph .node")].filter(node => {
+        const box = node.querySelector(".box").getBBox();
+        return [...node.querySelectorAll("text")].filter(text => text.textContent).some(text => {
+            const { x, width } = text.getBBox(); return x < box.x - 1 || x + width > box.x + box.width + 1; }); })
+        .map(node => node.textContent)"""
+    assert screen.run(wide) == []
+
+
+def test_live_is_for_small_graphs_and_can_be_left_out() -> None:
+    assert film(example()).live and film(example(), live=False).live is None
+    node = Value(0.5, "x")
+    for _ in range(200):
+        node = node.sin()
+    assert film(node).live is None
+    E = example()
+    topological_order(E)[0].data = 0.9
+    assert film(E).live is None  # its numbers are those of the old graph
+
+
+def test_a_training_run_is_scrubbed(show: Callable[..., Screen]) -> None:
+    import nn
+
+    made = nn.film_training(nn.MLP(1, [1], seed=0), [[0.5], [-1.5]], [[1.0], [0.3]], epochs=20)
+    screen = show(made)
+    said = screen.page.locator("#epochs")
+    first = said.text_content() or ""
+    screen.page.get_by_role("slider", name="epoch").fill("20")
+    last = said.text_content() or ""
+    assert (
+        first.startswith("epoch 0 of 20: E = ") and last.startswith("epoch 20 of 20: E = ") and first[-5:] != last[-5:]
+    )
+    assert (screen.page.locator("#heading").text_content() or "").endswith(last.partition(": E")[2])
+    assert len((screen.page.locator("#training polyline").get_attribute("points") or "").split()) == 21
+
+
+# -- guess first
+
+
+def test_guess_first_hides_each_product_until_it_is_typed(show: Callable[..., Screen]) -> None:
+    screen = show(film(example(), quiz=True))
+    assert screen.run("() => (go(99), now)") == 5  # no further than the first question
+    page = screen.page.locator("body").inner_text()
+    assert "E passes its gradient on to s" in page and "s.grad += 1" not in page
+    assert screen.run(SHOWN)["s"][2] == "–"
+    field, reply = screen.page.locator("#step input"), screen.page.locator("#step output")
+    assert field.get_attribute("aria-invalid") is None and screen.run("document.activeElement.tagName") == "INPUT"
+    field.fill("0.9")
+    field.press("Enter")
+    assert reply.text_content() == "Not this number, and no classic mistake has it."
+    field.fill("-0.904")
+    field.press("Enter")
+    assert "'sign': every gradient has the wrong sign" in (reply.text_content() or "")
+    field.fill("0.904")
+    field.press("Enter")
+    assert "– → 0.9042" in screen.page.locator("#step").inner_text() and screen.run(SHOWN)["s"][2] == "0.9042"
+    assert "0 right at once, 1 of 5 done" in (screen.page.locator("#step .phase").text_content() or "")
+    screen.page.keyboard.press("Enter")  # the focus is on "forward"
+    screen.page.keyboard.type("0.9042")
+    screen.page.keyboard.press("Enter")
+    assert "1 right at once, 2 of 5 done" in (screen.page.locator("#step .phase").text_content() or "")
+
+
+def test_a_hint_shows_the_factors_and_another_the_product(show: Callable[..., Screen]) -> None:
+    screen = show(film(example()))
+    screen.click("guess first")
+    screen.run("go(8)")
+    assert screen.run("now") == 5
+    screen.page.get_by_role("button", name="hint").click()
+    shown = screen.page.locator("#step dl").inner_text()
+    assert "1 · 0.9042" in shown and "product" not in shown
+    screen.page.get_by_role("button", name="hint").click()
+    assert "product" in screen.page.locator("#step dl").inner_text()
+    screen.click("guess first")
+    assert screen.press("End") == 10  # nothing is asked any more
+
+
+def test_a_film_of_a_wrong_pass_ends_with_what_is_wrong_and_what_is_right() -> None:
+    E, _ = fan_out()
+    stepper = Stepper(E, mistake="assign")
+    rows = dict(film(stepper).frames[-1].rows)
+    E.backward()
+    right = {node: node.grad for node in stepper.order}
+    names = stepper.names
+    told = "".join(piece.text for piece in rows["wrong"])
+    for node, grad in stepper.record.final.items():
+        said = f"∂E/∂{names[node]} is {number_text(right[node] or 0)}, here {number_text(grad or 0)}"
+        assert (said in told) == (grad != right[node])

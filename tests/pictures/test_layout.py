@@ -283,15 +283,18 @@ def test_an_unwritable_path(tmp_path: Path) -> None:
 # -- at the prompt and in Jupyter
 
 
-def test_rich_display_is_inline_svg_with_tooltips() -> None:
+def test_rich_display_is_inline_svg_with_tooltips_where_a_page_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = draw(readme())
+    assert "text/html" not in drawing._repr_mimebundle_()
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
     bundle = drawing._repr_mimebundle_()
-    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert set(bundle) == {"text/html", "image/svg+xml", "image/png", "text/plain"}
     assert drawing.svg() in bundle["text/html"] and bundle["image/svg+xml"] == drawing.svg()
     assert bundle["text/plain"] == repr(drawing)
 
 
-def test_displaying_never_raises(no_engine: None) -> None:
+def test_displaying_never_raises(no_engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
     bundle = draw(Value(0.7, label="<b>").tanh())._repr_mimebundle_()
     assert "pip install pygraphviz" in bundle["text/plain"] and "image/svg+xml" not in bundle
     assert bundle["text/html"].startswith("<pre>") and bundle["text/html"].count("<") == 2
