@@ -20,6 +20,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 import nn
+from demos.program import program
 from engine import Value
 from nn.losses import half_mean_over_outputs
 
@@ -158,4 +159,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(program(main))

@@ -31,13 +31,22 @@ function gauss(x) {
 }
 
 const first = xs => xs[0], rest = xs => xs.slice(1), max = xs => Math.max(...xs), divide = (x, y) => x / y;
-const ofMath = ["abs", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh",
-  "cosh", "tanh", "asinh", "acosh", "atanh", "pow", "hypot"].map(name => [name, Math[name]]);
-const IEEE = Object.fromEntries([...ofMath, ...Object.entries({ erf, erfc, square, cube, sum, softmax, first, rest, max, divide })]);
+
+// The remainder with the sign of the divisor, as Python has it.
+function mod(x, y) {
+  const r = x % y;
+  if (r === 0) return y < 0 ? -0 : 0;
+  return (r < 0) === (y < 0) ? r : r + y;
+}
+
+const ofMath = ["abs", "floor", "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh",
+  "cosh", "tanh", "asinh", "acosh", "atanh", "pow", "hypot"]
+  .map(name => [name, Math[name]]);
+const IEEE = Object.fromEntries([...ofMath, ...Object.entries({ mod, erf, erfc, square, cube, sum, softmax, first, rest, max, divide })]);
 
 // Where Python raises: at what is undefined and at poles, and, with another error, at what is too large.
 const UNDEFINED = "not defined", LARGE = "too large";
-const poles = { log: () => true, log1p: () => true, atanh: () => true, divide: (x, y) => y === 0, pow: x => x === 0 };
+const poles = { log: () => true, log2: () => true, log10: () => true, log1p: () => true, atanh: () => true, divide: (x, y) => y === 0, pow: x => x === 0 };
 const raising = (name, computed) => (...operands) => {
   const z = computed(...operands);
   if (Number.isFinite(z)) return z;
@@ -46,7 +55,7 @@ const raising = (name, computed) => (...operands) => {
   throw LARGE;
 };
 const PYTHON = { ...IEEE };
-for (const name of [...ofMath.map(([name]) => name), "divide"]) PYTHON[name] = raising(name, IEEE[name]);
+for (const name of [...ofMath.map(([name]) => name), "divide", "mod"]) PYTHON[name] = raising(name, IEEE[name]);
 
 // A number with four digits, as engine.text.names.number_text writes it; of a tie the even one, as Python does.
 function numberText(x) {

@@ -6,9 +6,7 @@ Without Chromium the browser's tests are skipped, but not where CI is set.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,18 +26,6 @@ OVERLAPS = """() => {
     return boxes.filter((a, i) => texts.some(b => meet(a, b)) || boxes.some((b, j) => i !== j && meet(a, b))).length;
 }"""
 each_sheet = pytest.mark.parametrize("name", SHEETS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and "CI" not in os.environ:
-        pytest.skip("no Chromium here")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

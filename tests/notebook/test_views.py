@@ -178,7 +178,7 @@ def test_without_the_extra_it_shows_its_text_and_the_picture(cells: Any) -> None
 )
 def test_a_model_is_shown_as_its_network(model: nn.Module, circles: int) -> None:
     bundle = model._repr_mimebundle_()
-    assert bundle["text/plain"] == repr(model) and "<svg" in bundle["text/html"]
+    assert bundle["text/plain"] == repr(model) and "<svg" in bundle["image/svg+xml"]
     picture = diagram(model).picture
     assert len(picture.boxes) == circles and not any("Σ(" in box.formula for box in picture.boxes)
     assert {arrow.head for arrow in picture.arrows} | {arrow.tail for arrow in picture.arrows} == {

@@ -6,9 +6,7 @@ The browser is the system's Chromium. Where there is none these tests are skippe
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import struct
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -350,20 +348,6 @@ def test_repr() -> None:
 
 
 # -- in the browser
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        assert not os.environ.get("CI"), "there is no Chromium on the PATH"
-        pytest.skip("there is no Chromium on the PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 class Screen:
