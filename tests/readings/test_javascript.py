@@ -17,8 +17,10 @@ from engine.rules import RULES, TABLE, Rule
 from engine.text.names import number_text
 from tests.readings.node import run
 
-POINTS = {"asin": (-1, 1), "acos": (-1, 1), "atanh": (-1, 1), "circ": (-1, 1), "acosh": (1, 9), "log": (0, 9), "log2": (0, 9), "log10": (0, 9),
-          "log0": (0, 9), "sqrt": (0, 9), "log1p": (-1, 9), "pow": (0, 4), "term": (0, 4)}  # fmt: skip
+POINTS = {
+    "asin": (-1, 1), "acos": (-1, 1), "atanh": (-1, 1), "circ": (-1, 1), "acosh": (1, 9), "log": (0, 9), "log2": (0, 9),
+    "log10": (0, 9), "log0": (0, 9), "sqrt": (0, 9), "log1p": (-1, 9), "pow": (0, 4), "term": (0, 4),
+}  # fmt: skip
 
 
 def points(rule: Rule, count: int = 100) -> list[list[float]]:
