@@ -189,7 +189,7 @@ def show(given: argparse.Namespace) -> int:
     if view.E is not None and sys.stdin.isatty() and sys.stdout.isatty():
         from engine import debug
 
-        debug(view.E)
+        debug(view.walk() if view.walk else view.E)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,12 @@ from engine import Stepper, Value, compare, debug, draw, explain, gradcheck, lab
 
 @dataclass
 class View:
-    """A transcript, a drawing if there is one, and the graph for the prompt."""
+    """A transcript, a drawing if there is one; for the prompt the graph, or the walk to where the transcript ends."""
 
     text: str
     drawing: Any = None
     E: Value | None = None
+    walk: Callable[[], Stepper] | None = None
 
     def __repr__(self) -> str:
         return self.text
@@ -71,7 +73,13 @@ def stepped(graph: Graph, mistake: str | None, trial: Trial | None = None, twice
     E.backward()  # the drawing shows the right gradients beside what is off
     drawing = draw(E, highlight=off) if off is not None and not off.ok else draw(E)
     fresh(E)
-    return View(text, drawing, E)
+
+    def walk() -> Stepper:
+        if twice:
+            E.backward()
+        return Stepper(E, name).until(node)
+
+    return View(text, drawing, E, walk)
 
 
 def gradients_of(graph: Graph, trial: Trial | None) -> dict[str, float]:

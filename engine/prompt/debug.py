@@ -18,11 +18,12 @@ from engine.prompt.looking import Looking
 from engine.prompt.names import variables_of
 from engine.prompt.trying import Trying
 from engine.steps.passes import MISTAKES
+from engine.steps.stepper import Stepper
 from engine.value import Value
 
 
 def debug(
-    E: Value,
+    graph: Value | Stepper,
     commands: Iterable[str] | None = None,
     *,
     stdin: IO[str] | None = None,
@@ -30,9 +31,10 @@ def debug(
 ) -> None:
     """The prompt, paused before the first step of backprop over E; or a run of commands: a list, a file or a text.
 
-    The variables of the program that calls it are known, as in pdb; a Value without a label is shown by the name of
-    its variable. In the end all gradients are as they were before. Raises TypeError for what isn't a Value or a command
-    that isn't a str, DomainError where backward() does; nothing that is typed raises.
+    A Stepper is taken as it stands, a wrong pass too. The variables of the program that calls it are known, as in pdb;
+    a Value without a label is shown by the name of its variable. In the end all gradients are as they were before.
+    Raises TypeError for what isn't a Value or a command that isn't a str, DomainError where backward() does; nothing
+    that is typed raises.
 
     >>> from engine import Value
     >>> x, w = Value(1.4), Value(0.7)
@@ -48,19 +50,20 @@ def debug(
     (grad) p w.grad
     1.4
     """
-    prompt_over(E, commands, stdin, stdout, variables_of(sys._getframe(1)))
+    prompt_over(graph, commands, stdin, stdout, variables_of(sys._getframe(1)))
 
 
 def prompt_over(
-    E: Value,
+    graph: Value | Stepper,
     commands: Iterable[str] | None = None,
     stdin: IO[str] | None = None,
     stdout: IO[str] | None = None,
     caller: Mapping[str, Any] | None = None,
 ) -> None:
     """debug(), with the variables that are given, and no others."""
-    check_root(E, "debug")
-    prompt = Debugger(E, stdin, stdout, caller)
+    if not isinstance(graph, Stepper):
+        check_root(graph, "debug", ", or a Stepper")
+    prompt = Debugger(graph, stdin, stdout, caller)
     try:
         if commands is None:
             prompt.say(f"{len(prompt.stepper.order)} nodes; help lists the verbs, q leaves")

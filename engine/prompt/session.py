@@ -23,7 +23,7 @@ class Session(Shell):
 
     def __init__(
         self,
-        E: Value,
+        graph: Value | Stepper,
         stdin: IO[str] | None = None,
         stdout: IO[str] | None = None,
         caller: Mapping[str, Any] | None = None,
@@ -32,7 +32,7 @@ class Session(Shell):
         self.displays = Displays(self.names)
         self.earlier: list[Stepper] = []  # before each `set`
         self.ahead = True  # whether contributions still to come are shown
-        self.adopt(Stepper(E))
+        self.adopt(graph if isinstance(graph, Stepper) else Stepper(graph))
 
     def adopt(self, stepper: Stepper) -> None:
         """Makes this the stepper, and its graph the one that names are looked up in."""

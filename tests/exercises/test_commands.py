@@ -199,3 +199,14 @@ def test_the_module_runs_by_its_name(place: Path) -> None:
     result = subprocess.run([sys.executable, "-m", "demos.exercises"], capture_output=True, text=True,
                             env={"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "PATH": "/usr/bin:/bin"})  # fmt: skip
     assert result.returncode == 0 and "0 of 18 passed" in result.stdout
+
+
+@pytest.mark.parametrize("mistake", ["assign", "no-seed", "swapped", "once"])
+def test_the_prompt_after_show_stands_where_the_transcript_ends(mistake: str) -> None:
+    see = exercise("accumulate").see
+    assert see is not None
+    view = see(None, mistake)
+    assert view.walk is not None
+    stepper = view.walk()
+    assert stepper.way.name == mistake and repr(stepper).splitlines()[0] in view.text
+    stepper.restore()

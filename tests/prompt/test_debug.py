@@ -624,3 +624,12 @@ def test_a_hostile_label_may_be_typed_as_it_is_and_is_never_printed_so() -> None
     assert "1: node a\\x1b[31m\n" in said and "stopped by 2: watch a\\x1b[31m\n" in said
     offered = Debugger(E).completenames("a")
     assert "a\\x1b[31m" in offered and all(name.isprintable() for name in offered)
+
+
+def test_a_stepper_is_taken_as_it_stands_and_put_back_in_the_end() -> None:
+    E = neuron()
+    found = {node: node.grad for node in topological_order(E)}
+    stepper, out = Stepper(E, mistake="assign").goto(3), io.StringIO()
+    debug(stepper, commands=["s"], stdout=out)
+    assert out.getvalue().startswith(repr(Stepper(neuron(), mistake="assign").goto(3)).splitlines()[0])
+    assert "step 4 of 8" in out.getvalue() and {node: node.grad for node in topological_order(E)} == found
