@@ -210,7 +210,7 @@ def _arrow_attributes(arrow: Arrow, straight: bool, bare: bool) -> dict[str, str
         attributes |= {"penwidth": f"{width:g}", "color": _quoted(colour)}
         if HIGHLIGHTED & {*arrow.marks}:
             attributes["fontcolor"] = _quoted(HIGHLIGHT)
-        if "later" in arrow.marks:
+        if {"later", "lost"} & {*arrow.marks}:
             attributes["style"] = "dashed"
     return attributes
 

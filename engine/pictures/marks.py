@@ -160,10 +160,20 @@ def _products(explanation: Explanation) -> list[str]:
 
 
 def where_off(picture: Picture, ids: Ids, comparison: Comparison) -> Picture:
-    """The first node, in backward order, whose gradient is off. Raises ValueError if it isn't in this graph."""
+    """The first node, in backward order, whose gradient is off, with what was given, and the edges that are missing.
+
+    Raises ValueError if it isn't in this graph.
+    """
     if comparison.node is not None:
         if comparison.node not in ids.place:
             raise ValueError("the comparison to highlight is of another graph: compare(E, …) with the E that is drawn")
-        off = ids.node(comparison.node)
-        picture = picture._replace(boxes=[marked(box, "off") if box.id == off else box for box in picture.boxes])
+        off, lost = ids.node(comparison.node), {ids.edge(*edge) for edge in comparison.lost}
+        given = Row("yours", "yours", number_text(comparison.off[comparison.node][1]))
+        boxes = [
+            marked(box, "off")._replace(rows=(*box.rows, given)) if box.id == off else box for box in picture.boxes
+        ]
+        arrows = [
+            arrow._replace(marks=(*arrow.marks, "lost")) if arrow.id in lost else arrow for arrow in picture.arrows
+        ]
+        picture = picture._replace(boxes=boxes, arrows=arrows)
     return noted(picture, *comparison.text.splitlines())

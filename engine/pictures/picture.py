@@ -54,7 +54,7 @@ class Arrow(NamedTuple):
     label: str = ""
     strength: float = 0.0
     tooltip: str = ""
-    marks: tuple[str, ...] = ()  # "constant", "weight", "current", "path", "later": classes in the SVG, too
+    marks: tuple[str, ...] = ()  # "constant", "weight", "current", "path", "lost", "later": classes in the SVG, too
     colour: str = GREY
     widest: str = ""  # the longest label that it may get
     apart: bool = False  # it leads from one cluster to another, or is one of many: it needs a longer way
@@ -102,7 +102,7 @@ LOOKS = {
     "input": Look("circle", dashed=True),
     "inputs": Look("square", dashed=True),
 }
-HIGHLIGHTED = {"hand", "path", "off", "current"}
+HIGHLIGHTED = {"hand", "path", "off", "lost", "current"}
 
 
 def border(box: Box) -> tuple[float, str]:

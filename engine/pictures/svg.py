@@ -118,7 +118,7 @@ def _arrow(root: Element, arrow: Arrow, route: Route, prefix: str) -> None:
         _add(group, "title").text = arrow.tooltip
     width, colour = line(arrow)
     start, *rest = (f"{_n(x)},{_n(y)}" for x, y in route.points)
-    dashes = {"stroke_dasharray": "4 3"} if "later" in arrow.marks else {}
+    dashes = {"stroke_dasharray": "4 3"} if {"later", "lost"} & {*arrow.marks} else {}
     curve = f"M{start} C{' '.join(rest)}"
     _add(group, "path", "line", d=curve, fill="none", stroke=colour, stroke_width=width, **dashes)
     _add(group, "polygon", "head", points=_head(route, width), fill=colour)

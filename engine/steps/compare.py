@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from engine.domain import DomainError, number
 from engine.order import check_root, topological_order
-from engine.steps.passes import MISTAKES, Grad, Pass, record
+from engine.steps.passes import MISTAKES, Edge, Grad, Pass, Record, record
 from engine.text.monospace import Monospaced
 from engine.text.names import counted, display_names, find_node, number_text
 from engine.value import Value
 
 FEWEST, MOST = 3, 6  # digits that a rounded number is given with; one with more is compared by TOLERANCE
 TOLERANCE = 1e-6
+PARTS = 8  # contributions to one node, of which the lost ones are looked for
 
 
 def rounds_to(true: float, given: float, tolerance: float | None = None) -> bool:
@@ -37,11 +39,14 @@ def rounds_to(true: float, given: float, tolerance: float | None = None) -> bool
 class Comparison(Monospaced):
     """The report of compare: .ok; .node, the first that is off, and .mistakes, the names whose numbers these are.
 
-    .off has all that are off, in backward order, with the right number and the one that was given.
+    .off has all that are off, in backward order, with the right number and the one that was given; .lost are the edges
+    whose contributions to .node are missing, if what was given is the sum of the others.
     """
 
-    def __init__(self, off: dict[Value, tuple[float, float]], mistakes: list[str], text: str) -> None:
-        self.off, self.mistakes, self.text = off, mistakes, text
+    def __init__(
+        self, off: dict[Value, tuple[float, float]], mistakes: list[str], text: str, lost: Sequence[Edge] = ()
+    ) -> None:
+        self.off, self.mistakes, self.text, self.lost = off, mistakes, text, lost
         self.node = next(iter(off), None)
         self.ok = not off
 
@@ -79,7 +84,8 @@ def compare(
         nodes = (node for node in reversed(order) if node in given)
         return [node for node in nodes if not rounds_to(finals[node] or 0.0, given[node], tolerance)]
 
-    right = record(order).final
+    steps = record(order)
+    right = steps.final
     wrong = {node: (right[node] or 0.0, given[node]) for node in off(right)}
     if not wrong:
         each = "the gradient is that" if len(given) == 1 else f"all {counted(len(given), 'gradient')} are those"
@@ -90,7 +96,27 @@ def compare(
     lines += [f"this {verb} the mistake {mistake.name!r}: {mistake.says}" for mistake in mistakes]
     if not mistakes and len(wrong) > 1:
         lines.append("no classic mistake has these numbers; the first is the first that is off, in backward order")
-    return Comparison(wrong, [mistake.name for mistake in mistakes], "compare: " + "\n".join(lines))
+    first, (_, number_given) = next(iter(wrong.items()))
+    lost = _lost(steps, first, number_given, tolerance)
+    return Comparison(wrong, [mistake.name for mistake in mistakes], "compare: " + "\n".join(lines), lost)
+
+
+def _lost(steps: Record, node: Value, given: float, tolerance: float | None) -> list[Edge]:
+    """The edges that are left out where the given number is the sum of some contributions, and of one choice only."""
+    parts: list[tuple[Edge, float]] = []
+    for step in steps.writes[node]:
+        slot = steps.slots[step]
+        if slot is not None and steps.contributions[step]:
+            parts.append(((steps.nodes[step], slot), steps.contributions[step]))
+    if not 1 < len(parts) <= PARTS:
+        return []
+    kept = [
+        chosen
+        for count in range(1, len(parts))
+        for chosen in combinations(parts, count)
+        if rounds_to(sum(part for _, part in chosen), given, tolerance)
+    ]
+    return [edge for edge, part in parts if (edge, part) not in kept[0]] if len(kept) == 1 else []
 
 
 def _final(order: list[Value], mistake: Pass) -> dict[Value, Grad] | None:

@@ -630,3 +630,16 @@ def test_highlights_of_another_graph() -> None:
 if __name__ == "__main__":
     for name, make in GOLDEN_GRAPHS.items():
         draw(make()).save(GOLDEN / f"{name}.svg")
+
+
+def test_the_first_that_is_off_shows_what_was_given_and_the_edges_that_are_missing() -> None:
+    a, b = Value(0.8, "a"), Value(-1.1, "b")
+    p = a**2
+    E = p.tanh() * p - b * p
+    p.label = "p"
+    svg = draw(E, highlight=compare(E, {"p": 0.4358})).svg()
+    boxes, edges_ = groups(svg, "node"), groups(svg, "edge")
+    [off] = [box for box in boxes.values() if "off" in box.classes]
+    assert off.texts["yours"] == "0.4358"
+    lost = {edge.id for edge in edges_.values() if "lost" in edge.classes}
+    assert len(lost) == 2 and all(edges_[id].shape("line")["stroke-dasharray"] for id in lost)

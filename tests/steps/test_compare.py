@@ -12,6 +12,7 @@ from engine.steps.compare import compare, rounds_to
 from engine.steps.passes import MISTAKES, Pass, record
 from engine.steps.stepper import Stepper
 from engine.text.names import number_text
+from engine.value import operand
 from tests.graphs import GRAPHS, Built, each_graph
 
 each_mistake = pytest.mark.parametrize("mistake", MISTAKES)
@@ -421,3 +422,24 @@ def test_each_loss_is_told_once() -> None:
 def test_a_tolerance_includes_its_bound(given: float, tolerance: float, right: bool) -> None:
     assert rounds_to(1.0, given, tolerance) == right
     assert rounds_to(1.2345674, 1.234568)  # of seven digits one may be off, within a millionth
+
+
+@pytest.mark.parametrize("given", ["r", "q", "s", "rq", "rs", "qs", "rqs"])
+@pytest.mark.parametrize("digits", [4, 17])
+def test_the_contributions_that_are_missing_are_named_by_their_edges(given: str, digits: int) -> None:
+    a, b = Value(0.8, "a"), Value(-1.1, "b")
+    p = a**2
+    q = p.tanh()
+    r, s = p * q, b * p
+    E = r - s
+    label(p=p, q=q, r=r, s=s, E=E)
+    brought = {"r": q.data, "s": -b.data, "q": p.data * (1 - q.data**2)}
+    theirs = float(f"{sum(brought[name] for name in given):.{digits}g}")
+    report = compare(E, {"p": theirs})
+    assert {node.label for node, _ in report.lost} == set("rqs") - set(given)
+    assert all(operand(node, slot) is p for node, slot in report.lost)
+
+
+def test_where_several_choices_give_the_number_none_is_named() -> None:
+    a = Value(1.3, "a")
+    assert compare(a * a, {"a": 1.3}).lost == []
