@@ -37,8 +37,9 @@ def test_every_row_is_a_function_of_the_engine() -> None:
     assert all(getattr(engine, rule.name) is FUNCTIONS[rule.name] is rule.function for rule in TABLE)
 
 
-def test_every_unary_row_is_a_method() -> None:
+def test_every_unary_row_is_a_method_and_no_other() -> None:
     assert all(getattr(engine.Value, name) is FUNCTIONS[name] for name in rows(1))
+    assert {name for name in FUNCTIONS if hasattr(engine.Value, name)} == rows(1)
 
 
 def test_declared_types_name_the_table_rows() -> None:

@@ -160,7 +160,7 @@ def answers_of(each: Exercise, text: str, place: Path) -> list[Any]:
     with importable(place):
         learner: dict[str, Any] = {"__name__": "learner"}
         exec(compile(text, each.file, "exec"), learner)
-        return notebook.answered(each, learner, each.probes(SEED), 1.0).answers
+        return notebook.answered(each, learner, each.probes(SEED), 30.0).answers
 
 
 # -- the figures
