@@ -206,7 +206,7 @@ def see(trial: Trial | None, id: str | None) -> Any:
 
 EXERCISE = Exercise(
     name="slope",
-    idea="a derivative is a slope: f(x + ε) ≈ f(x) + ε f'(x)",
+    idea="f(x + ε) ≈ f(x) + ε f'(x), for small ε",
     wanted=("slope", "guess"),
     probes=probes,
     expected=expected,

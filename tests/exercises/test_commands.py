@@ -36,6 +36,14 @@ def assigned() -> str:
     return next(row.text() for row in wrong() if str(row) == "accumulate-assign")
 
 
+def test_the_list_has_a_column_for_the_state_of_each(place: Path) -> None:
+    (place / "e01_slope.py").write_text(solution(exercise("slope")), encoding="utf-8")
+    ran("check", "1")
+    rows = [line for line in ran("list").splitlines() if line[:2] == "  "]
+    assert len(rows) == len(course()) and all(line[67:] in ("", "passed") and line[66:67] in ("", " ") for line in rows)
+    assert rows[0][67:] == "passed"
+
+
 @pytest.mark.parametrize("name", ways.WAYS)
 def test_ways_through_the_course_are_as_kept(name: str) -> None:
     kept = (ways.KEPT / name).read_text(encoding="utf-8")
