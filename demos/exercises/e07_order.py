@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 from demos.exercises.course import Answer, Exercise, Mistake, Probe, Trial, is_error
-from demos.exercises.graphs import Graph, breadth_first, named, paths, preorder, randoms, too_early, walked
+from demos.exercises.graphs import Graph, breadth_first, count_down, named, paths, preorder, randoms, too_early, walked
 from demos.exercises.text import amount, number
 
 COPIES = 6  # of each graph, to see whether the order is the same every time
@@ -144,16 +144,7 @@ def kahn_outside(graph: Graph, order: list[int]) -> bool:
 
 def counted_down(graph: Graph, newest: bool = False) -> list[int]:
     """Kahn's algorithm with all consumers counted, each once, also those outside; each edge takes one off."""
-    missing = Counter(input for inputs in graph.inputs for input in set(inputs))
-    ready, order = [graph.root], list[int]()
-    while ready:
-        node = ready.pop() if newest else ready.pop(0)
-        order.append(node)
-        for input in graph.inputs[node]:
-            missing[input] -= 1
-            if not missing[input]:
-                ready.append(input)
-    return order
+    return count_down(graph, Counter(input for inputs in graph.inputs for input in set(inputs)), newest)
 
 
 def drops_leaves(graph: Graph, order: list[int]) -> bool:

@@ -6,7 +6,7 @@ A graph is made by the engine from a line of text, and handed to the learner as 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from functools import cache, cached_property, partial
 from random import Random
 from typing import Any
@@ -266,7 +266,11 @@ def _inputs(graph: Graph, node: int, last_first: bool) -> list[int]:
 
 
 def kahn(graph: Graph, newest: bool = False) -> list[int]:
-    missing = {node: len(graph.consumers(node)) for node in graph.order}
+    return count_down(graph, {node: len(graph.consumers(node)) for node in graph.order}, newest)
+
+
+def count_down(graph: Graph, missing: MutableMapping[int, int], newest: bool = False) -> list[int]:
+    """Kahn's algorithm: each edge takes one off the consumers that its input misses; at 0 it is ready."""
     ready, order = [graph.root], list[int]()
     while ready:
         node = ready.pop() if newest else ready.pop(0)
