@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,3 +29,15 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def no_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No program is found, Graphviz' dot least of all."""
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+
+
+@pytest.fixture
+def no_engine(no_program: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is there to lay out a drawing."""
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)  # what makes `import pygraphviz` an ImportError

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from itertools import chain, pairwise, product
 from pathlib import Path
@@ -345,11 +344,9 @@ def test_the_network_diagram_has_a_line_for_each_weight_with_its_gradient(tmp_pa
 
 
 def test_without_graphviz_the_picture_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, no_engine: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "pygraphviz", None)
     derivation.print_picture()
     assert "Left out, the picture of the D-n-K network: nothing is there" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())

@@ -160,10 +160,8 @@ def test_any_column_name_can_be_drawn(name: str, tmp_path: Path, capsys: pytest.
 
 
 def test_without_graphviz_one_line_says_what_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, no_engine: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "pygraphviz", None)
     source = write(tmp_path / "houses.csv", houses())
     assert run(source, "--target", "price", "--epochs", "1", folder=tmp_path) == 0
     report = capsys.readouterr().out

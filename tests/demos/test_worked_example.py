@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from itertools import chain, pairwise
 from pathlib import Path
@@ -204,11 +203,9 @@ def test_report_is_narrow_and_shows_the_three_ways(
 
 
 def test_without_graphviz_the_rest_still_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, no_engine: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "pygraphviz", None)
     demo.main()
     report = capsys.readouterr().out
     assert "4-5-3-6-2" in report and "Left out, the pictures: nothing is there to lay out a drawing" in report

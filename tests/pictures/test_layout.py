@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,16 +21,6 @@ from tests.graphs import Built, each_graph
 from tests.pictures.reading import groups, parsed, readme, regression
 
 FORMATS = {".svg": b"<svg ", ".dot": b"digraph {", ".pdf": b"%PDF-", ".png": b"\x89PNG"}
-
-
-@pytest.fixture
-def no_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-
-
-@pytest.fixture
-def no_engine(no_program: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pygraphviz", None)  # what makes `import pygraphviz` an ImportError
 
 
 @pytest.fixture

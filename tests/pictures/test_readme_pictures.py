@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -143,11 +142,9 @@ def test_neuron_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def test_without_graphviz_the_steps_are_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, no_engine: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "pygraphviz", None)
     neuron.main()
     report = capsys.readouterr().out
     assert report.count(".grad") == 6 and "Left out, the picture: nothing is there to lay out a drawing" in report
