@@ -12,7 +12,7 @@ function roundsTo(exact, given) {
   const digits = String(Math.abs(given)).split("e")[0].replace(".", "").replace(/^0+|0+$/g, "").length;
   if (digits > film.digits.most) return Math.abs(given - exact) <= film.digits.tolerance * Math.abs(exact);
   if (exact === 0 || exact === given) return exact === given;
-  const exponent = Number(exact.toExponential(6).split("e")[1]);
+  const exponent = Number(exact.toExponential(16).split("e")[1]);
   const half = 0.5 * Number(`1e${exponent - Math.max(digits, film.digits.fewest) + 1}`);
   return Math.abs(given - exact) <= half * (1 + 1e-9);
 }

@@ -31,7 +31,7 @@ def rounds_to(true: float, given: float, tolerance: float | None = None) -> bool
         return abs(given - true) <= (TOLERANCE if tolerance is None else tolerance) * abs(true)
     if true == 0 or true == given:
         return true == given
-    exponent = int(f"{true:e}".partition("e")[2])  # of its leading digit
+    exponent = int(f"{true:.16e}".partition("e")[2])  # of its leading digit
     half = 0.5 * 10.0 ** (exponent - max(digits, FEWEST) + 1)
     return abs(given - true) <= half * (1 + 1e-9)  # a tie may be rounded up or down
 

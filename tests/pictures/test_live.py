@@ -163,6 +163,7 @@ def test_a_number_that_is_typed_is_right_where_compare_says_so() -> None:
     pairs = [
         (x, float(f"{x * (1 + off):.{digits}g}")) for x in exact for digits in range(1, 9) for off in (0, 2e-3, 2e-4)
     ]
+    pairs += [(0.99999999, 0.996), (-9.9999999, -9.96)]  # next to where the digits begin one place further left
     film = {"guess": False, "digits": {"fewest": FEWEST, "most": MOST, "tolerance": TOLERANCE}}
     got = run(f"const film = given.film;\n{_asset('quiz.js')}\n{ROUND}", {"film": film, "pairs": pairs})
     assert got == [rounds_to(*pair) for pair in pairs]

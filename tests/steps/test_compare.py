@@ -289,7 +289,8 @@ def test_a_number_is_right_if_it_is_the_true_one_rounded(true: float, digits: in
     (1.2658, 1.3, False), (1.2658, 1.27, True), (0.3001, 0.3, True), (0.3009, 0.3, False), (5.0, 5.0, True),
     (1.0, 1.0000011, False), (1.0, 1.0000009, True), (1.234567, 1.2345678, True), (1.234567, 1.234578, False),
     (0.0, 0.0, True), (0.0, 1e-9, False), (1e-9, 0.0, False), (1.2345, 1.234, True), (1.2345, 1.235, True),
-    (0.7, -0.7, False),
+    (0.7, -0.7, False), (0.99999999, 0.996, False), (0.99999999, 0.9996, False), (-9.9999999, -9.96, False),
+    (0.99999999, 1.0, True),
 ])  # fmt: skip
 def test_how_many_digits_a_number_was_given_with(true: float, given: float, right: bool) -> None:
     assert rounds_to(true, given) == right
