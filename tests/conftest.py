@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ from hypothesis import settings
 
 settings.register_profile("stepgrad", deadline=None)  # a busy machine is no error
 settings.load_profile("stepgrad")
+
+# What is started in the background ignores Control-C, and so would the programs that tests start.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

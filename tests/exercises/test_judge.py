@@ -100,9 +100,20 @@ def test_a_changed_copy_of_given_changes_nothing(place: Path) -> None:
 def test_one_function_written_and_one_not(place: Path) -> None:
     text = solution(exercise("chain")).replace("    return (z - t) * (1 - z * z) * w", "    raise NotImplementedError")
     found = checked(exercise("chain"), text, place)
-    assert found.state == UNWRITTEN and "dE_dx" in found.says
+    assert (found.state, found.says) == (UNWRITTEN, "What is written is right. Still to be written: dE_dx.")
     off = checked(exercise("chain"), text.replace("by_z = z - t", "by_z = t - z"), place)
     assert (off.state, off.mistake) == (WRONG, "sign")
+
+
+def test_what_is_still_to_be_written_is_listed_in_order(place: Path) -> None:
+    text = "import math\n\n\ndef tanh(x):\n    return math.tanh(x)\n"
+    open_ = ("dtanh", "sigmoid", "dsigmoid", "softplus", "dsoftplus")
+    stubs = "".join(f"\n\ndef {name}(x):\n    raise NotImplementedError\n" for name in open_)
+    found = checked(exercise("stable"), text + stubs, place)
+    assert (found.state, found.says) == (
+        UNWRITTEN,
+        "What is written is right. Still to be written: dtanh, sigmoid, dsigmoid, softplus, dsoftplus.",
+    )
 
 
 def test_rows_with_open_cells_are_told_what_is_wrong_already(place: Path) -> None:
