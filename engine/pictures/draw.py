@@ -58,26 +58,27 @@ def draw(
     if not force and depth is None:
         refuse_large(E, "pass depth='layer' for a network, draw a sub-expression")
     order = topological_order(E)
-    says = Says(order, left_out(blanks), graph.names if isinstance(graph, Stepper) else None)
-    picture = folded(says, depth) if depth else graph_picture(says)
+    if isinstance(graph, Stepper) and blanks:
+        raise ValueError("a moment shows numbers that blanks would leave out: draw(E, blanks=…) is the worksheet")
+
+    def made(says: Says) -> Picture:
+        picture = folded(says, depth) if depth else graph_picture(says)
+        if isinstance(graph, Stepper):
+            picture = noted(picture, *step_notes(graph)) if depth else at_moment(picture, says, graph)
+        elif stale := stale_note(order):
+            picture = noted(picture, stale)
+        if isinstance(highlight, Explanation):
+            return on_paths(picture, says.ids, highlight)
+        return picture if highlight is None else where_off(picture, says.ids, highlight)
+
+    picture = made(Says(order, left_out(blanks), graph.names if isinstance(graph, Stepper) else None))
     if not force and len(picture.boxes) > MOST:
         raise ValueError(f"this drawing has {len(picture.boxes):,} boxes: draw a sub-expression, or pass force=True")
-    if isinstance(graph, Stepper):
-        if blanks:
-            raise ValueError("a moment shows numbers that blanks would leave out: draw(E, blanks=…) is the worksheet")
-        picture = noted(picture, *step_notes(graph)) if depth else at_moment(picture, says, graph)
-    elif stale := stale_note(says.order):
-        picture = noted(picture, stale)
-    if isinstance(highlight, Explanation):
-        picture = on_paths(picture, says.ids, highlight)
-    elif highlight is not None:
-        picture = where_off(picture, says.ids, highlight)
     if len(picture.boxes) > CROWDED:
         warnings.warn(f"a drawing of {len(picture.boxes)} boxes is slow to make and hard to read", stacklevel=2)
     if not blanks:
         return Drawing(picture)
-    key = folded(Says(order), depth) if depth else graph_picture(Says(order))
-    sheet, key = with_room(picture, key)
+    sheet, key = with_room(picture, made(Says(order)))
     return Drawing(sheet, Drawing(key))
 
 
@@ -114,6 +115,14 @@ def refuse_large(E: Value, instead: str) -> None:
             boxes += 1
             if boxes > MOST:
                 raise ValueError(f"the graph has more than {MOST:,} nodes and constants: {instead}, or pass force=True")
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    """The path, with this in it. Raises OSError, in one sentence, where it can't be written."""
+    try:
+        return write_atomically(path, content)
+    except OSError as error:
+        raise type(error)(f"{path} can't be written: {error.strerror or error}") from None
 
 
 class Drawing:
@@ -159,10 +168,7 @@ class Drawing:
             content: str | bytes = self.svg() + "\n"
         else:
             content = self.source if suffix == ".dot" else run(self.source, suffix[1:], DPI * scale)
-        try:
-            return write_atomically(path, content)
-        except OSError as error:
-            raise type(error)(f"{path} can't be written: {error.strerror or error}") from None
+        return written(path, content)
 
     def __repr__(self) -> str:
         boxes, arrows = len(self.picture.boxes), len(self.picture.arrows)

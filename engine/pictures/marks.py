@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from textwrap import wrap
 
 from engine.pictures.nodes import NO_GRADIENT, Ids, Says
@@ -21,8 +22,11 @@ LISTED = 4  # paths
 
 def noted(picture: Picture, *notes: str) -> Picture:
     """The picture with sentences above it."""
-    lines = [line for note in notes for line in wrap(shortened(shown(note), LONGEST), WIDTH)]
-    return picture._replace(notes=(*picture.notes, *lines))
+    return picture._replace(notes=(*picture.notes, *note_lines(notes)))
+
+
+def note_lines(notes: Iterable[str]) -> list[str]:
+    return [line for note in notes for line in wrap(shortened(shown(note), LONGEST), WIDTH)]
 
 
 def marked(box: Box, mark: str) -> Box:
@@ -81,10 +85,8 @@ def _widest(row: Row, texts: list[str]) -> Row:
 def _room(stepper: Stepper) -> tuple[str, ...]:
     """As many lines as the notes of any step need, each as wide as the widest."""
     said = [[f"step {len(stepper)} of {len(stepper)}: {', '.join(step.columns())}", *lost_at(step)] for step in stepper]
-    always = [line for line in stepper.told() if line.startswith(("mistake", "this graph"))]
-    lines = [
-        [line for note in [*notes, *always] for line in wrap(shortened(shown(note), LONGEST), WIDTH)] for notes in said
-    ]
+    always = [line for line in stepper.told() if not line.startswith(("waiting", "note:", "here:"))]
+    lines = [note_lines([*notes, *always]) for notes in said]
     longest = max((line for notes in lines for line in notes), key=text_width)
     return (longest,) * max(map(len, lines))
 

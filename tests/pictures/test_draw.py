@@ -22,9 +22,12 @@ from demos.worked_example import X, Y, example
 from engine import Stepper, Value, compare, draw, explain, topological_order
 from engine.formulas import parse
 from engine.pictures.dot import dot_source
+from engine.pictures.draw import Drawing
 from engine.pictures.layout import run
 from engine.pictures.nodes import BLANK
 from engine.pictures.picture import DEEPEST, GREY, HIGHLIGHT, INK, LOOKS, NEGATIVE, POSITIVE, text_width, tint
+from engine.steps.compare import Comparison
+from engine.steps.explain import Explanation
 from engine.text.names import number_text
 from engine.text.symbols import PRINTED
 from tests.graphs import GRAPHS, Built, diamond, each_graph, neuron, shared_product, twice
@@ -495,6 +498,36 @@ def test_the_key_has_the_worksheet_s_layout(blanks: str | list[str], depth: str 
                for each in (sheet, sheet.key)]  # fmt: skip
     assert not any(BLANK in text for text in numbers[1])
     assert any(BLANK in text for text in numbers[0]) == (blanks != "local")  # which stands on arrows
+
+
+def sheet_size(drawing: Drawing) -> list[str]:
+    return (parsed(drawing.svg()).get("viewBox") or "").split()
+
+
+@pytest.mark.parametrize("what", ["compare", "explain", "stale"])
+def test_the_key_is_laid_out_alike_also_where_something_is_noted(what: str) -> None:
+    x, w = Value(1.4, "x"), Value(0.7, "w")
+    E = (x * w).tanh()
+    E.backward()
+    if what == "stale":
+        x.data = 2.5
+    highlights: dict[str, Comparison | Explanation | None] = {
+        "compare": compare(E, {"x": 1.25}),
+        "explain": explain(E, x),
+        "stale": None,
+    }
+    sheet = draw(E, blanks="local", highlight=highlights[what])
+    assert sheet.key is not None and sheet_size(sheet) == sheet_size(sheet.key)
+    assert sheet.picture.notes == sheet.key.picture.notes != ()
+
+
+def test_the_moments_of_a_pass_over_gradients_from_before_are_of_one_size() -> None:
+    a, b = Value(1.4, "a"), Value(-0.7, "b")
+    F = (a * b) * a + a * b
+    F.backward()
+    stepper = Stepper(F, mistake="assign")
+    sizes = [sheet_size(draw(stepper.goto(step)))[3] for step in range(1, len(stepper) + 1)]
+    assert len(set(sizes)) == 1
 
 
 def test_several_kinds_of_numbers_are_left_out() -> None:
