@@ -46,7 +46,7 @@ def gradient(E: Value, wrt: Sequence[Value | str]) -> list[Value]:
     order = topological_order(E)
     if not isinstance(wrt, (list, tuple)):
         raise TypeError(f"gradients are with respect to a list of Values, such as [w, b], not {type(wrt).__name__}")
-    meant = [_meant(order, w) for w in wrt]
+    meant = _meant(order, wrt)
     depends = dependents(order, meant)
     contributions: dict[Value, list[Value | float]] = {node: [] for node in depends}
     contributions.get(E, []).append(1.0)
@@ -72,17 +72,21 @@ def hessian(E: Value, wrt: Sequence[Value | str]) -> list[list[Value]]:
     """
     check_root(E, "hessian")
     firsts = gradient(E, wrt)
-    meant = [_meant(topological_order(E), w) for w in wrt]
+    meant = _meant(topological_order(E), wrt)
     return [gradient(first, meant) for first in firsts]
 
 
-def _meant(order: list[Value], given: Value | str) -> Value:
-    """The Value that is given, or the node of this graph that is shown by a name."""
-    if isinstance(given, str):
-        return find_node(display_names(order), given)
-    if type(given) is not Value:
-        raise TypeError(f"a derivative is with respect to a Value, not {type(given).__name__}")
-    return given
+def _meant(order: list[Value], given: Iterable[Value | str]) -> list[Value]:
+    """The Values that are given, or the nodes of this graph that are shown by these names."""
+    found, names = list[Value](), dict[Value, str]()
+    for w in given:
+        if isinstance(w, str):
+            names = names or display_names(order)
+            w = find_node(names, w)
+        elif type(w) is not Value:
+            raise TypeError(f"a derivative is with respect to a Value, not {type(w).__name__}")
+        found.append(w)
+    return found
 
 
 def _meant_by(name: str, order: list[Value], given: Any) -> dict[Value, Any]:
@@ -94,7 +98,7 @@ def _meant_by(name: str, order: list[Value], given: Any) -> dict[Value, Any]:
     for node in given:
         if not isinstance(node, (Value, str)):
             raise TypeError(f"{name} takes Values, a number for each, and was given {node!r} ({type(node).__name__})")
-    return {_meant(order, node): number for node, number in given.items()}
+    return dict(zip(_meant(order, given), given.values(), strict=True))
 
 
 def dependents(order: list[Value], roots: Sequence[Value]) -> set[Value]:

@@ -11,7 +11,7 @@ import os
 import re
 import warnings
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from html import escape
@@ -20,10 +20,9 @@ from pathlib import Path
 from string import Template
 from typing import Any, TypeAlias
 
-from engine.files import write_atomically
 from engine.order import check_root
 from engine.pictures.dot import CROWDED
-from engine.pictures.draw import Drawing, refuse_large
+from engine.pictures.draw import Drawing, refuse_large, written
 from engine.pictures.frames import LISTED, Frame, Lives, Look, Script, edge_lives
 from engine.pictures.frontend import bundle
 from engine.pictures.live import Live
@@ -42,7 +41,7 @@ from engine.pictures.svg import laid_out_alike, laid_out_svg, prefix_of
 from engine.pictures.texts import Texts, texts
 from engine.readings.javascript import numbers
 from engine.steps.compare import FEWEST, MOST, TOLERANCE
-from engine.steps.passes import MISTAKES, RIGHT
+from engine.steps.passes import MISTAKES, RIGHT, Edge
 from engine.steps.stepper import RecordedPass, Stepper
 from engine.text.names import shortened
 from engine.value import Value, operand, stale_note
@@ -168,18 +167,19 @@ class Film:
         path = Path(path)
         if path.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"a film is saved as .html; given was {str(path)!r}")
-        return _write(path, self.html())
+        return written(path, self.html())
 
     def moments(self) -> list[Picture]:
         """The picture at each step, all of one size and with everything in one place."""
-        found = [self._moment(number, frame) for number, frame in enumerate(self.frames)]
+        edges = edge_lives(self.script)
+        found = [self._moment(number, frame, edges) for number, frame in enumerate(self.frames)]
         room = (max((note for picture in found for note in picture.notes), key=text_width),) * 2
         return [picture._replace(room=room) for picture in with_room(*found)]
 
-    def _moment(self, number: int, frame: Frame) -> Picture:
+    def _moment(self, number: int, frame: Frame, edges: Mapping[Edge, list[tuple[int, str]]]) -> Picture:
         states = {
             self._ids.edge(*edge): [state for since, state in life if since <= number][-1]
-            for edge, life in edge_lives(self.script).items()
+            for edge, life in edges.items()
         }
         looks = {
             self._ids.node(node): [each for each in life if each.since <= number][-1]
@@ -203,7 +203,7 @@ class Film:
         paths = [Path(folder) / f"{number:0{digits}}.{format}" for number in range(len(pictures))]
         if format == "svg":
             for path, svg in zip(paths, laid_out_alike(pictures), strict=True):
-                _write(path, svg + "\n")
+                written(path, svg + "\n")
         else:
             for path, picture in zip(paths, pictures, strict=True):
                 Drawing(picture).save(path, scale)
@@ -223,13 +223,6 @@ class Film:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         last = Drawing(self.picture)
         return bundle(repr(self), last.svg, last.png, self.player)
-
-
-def _write(path: Path, content: str) -> Path:
-    try:
-        return write_atomically(path, content)
-    except OSError as error:
-        raise type(error)(f"{path} can't be written: {error.strerror or error}") from None
 
 
 def _state(arrow: Arrow, state: str) -> Arrow:

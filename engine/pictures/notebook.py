@@ -11,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from engine.pictures.draw import draw
+from engine.pictures.draw import Drawing, draw
 from engine.steps.stepper import Stepper
 
 MOVES: dict[str, Callable[[Stepper], object]] = {
@@ -36,8 +36,8 @@ def show(stepper: Stepper) -> None:
         display({**made._repr_mimebundle_(), **text}, raw=True)  # a page without a kernel shows the text
         return
     display(text, raw=True)
-    if picture(stepper):
-        display(draw(stepper))
+    if drawn := picture(stepper):
+        display(drawn)
 
 
 def in_notebook() -> bool:
@@ -49,17 +49,19 @@ def in_notebook() -> bool:
 def moment(stepper: Stepper) -> str:
     """The text of the moment, and its drawing below; the text alone where the graph is large or can't be drawn."""
     drawn = picture(stepper)
-    return stepper._repr_html_() + (f'<div style="overflow-x: auto">{drawn}</div>' if drawn else "")
+    return stepper._repr_html_() + (f'<div style="overflow-x: auto">{drawn.svg()}</div>' if drawn else "")
 
 
-def picture(stepper: Stepper) -> str:
-    """The drawing of the moment as SVG; empty where there is none."""
+def picture(stepper: Stepper) -> Drawing | None:
+    """The drawing of the moment, laid out; None where there is none."""
     if len(stepper.order) > SMALL:
-        return ""
+        return None
     try:
-        return draw(stepper).svg()
+        drawn = draw(stepper)
+        drawn.svg()
     except RuntimeError:  # no layout engine
-        return ""
+        return None
+    return drawn
 
 
 def widget(stepper: Stepper) -> Any | None:

@@ -40,6 +40,9 @@ class Displays:
             value = in_a_line(error)
         return f"{number}: {shown(text)} = {value}"
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines()) or "nothing is displayed"
+
     def lines(self) -> list[str]:
         """All of them now."""
         return [self.line(number) for number in self.made]

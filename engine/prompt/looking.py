@@ -135,7 +135,7 @@ class Looking(Stopping, Moving):
         if argument:
             self.names.value(argument)  # what has no value here is refused
             return self.say(self.displays.line(self.displays.add(argument)))
-        self.say("\n".join(self.displays.lines()) or "nothing is displayed")
+        self.say(str(self.displays))
 
     @takes(NUMBERS)
     def do_undisplay(self, argument: str) -> None:
@@ -167,7 +167,7 @@ class Looking(Stopping, Moving):
         made = listed([shown(name) for name in self.names.variables]) or "none"
         return {
             "breakpoints": str(self.breaks),
-            "displays": "\n".join(self.displays.lines()) or "nothing is displayed",
+            "displays": str(self.displays),
             "checkpoints": "\n".join(checkpoints) or "there are no checkpoints",
             "watchpoints": str(self.breaks),
             "args": self.operands_told(),

@@ -83,13 +83,13 @@ def javascript(formula: str, called: dict[str, Rule] | None = None) -> str:
                 return TEMPLATES["List"].format(", ".join(map(read, items)))
             case ListComp(elt=item, generators=loops) | GeneratorExp(elt=item, generators=loops):
                 return looped(read(item), loops)
-        raise unreadable(tree)
+        raise unreadable(type(tree).__name__)
 
     def fill(kind: str | AST, *parts: AST) -> str:
-        kind = kind if isinstance(kind, str) else type(kind).__name__
-        if kind not in TEMPLATES:
-            raise ValueError(f"the formula {formula!r} holds a {kind}: write it with numbers, names, calls, + - * / **")
-        return TEMPLATES[kind].format(*map(read, parts))
+        name = kind if isinstance(kind, str) else type(kind).__name__
+        if name not in TEMPLATES:
+            raise unreadable(name)
+        return TEMPLATES[name].format(*map(read, parts))
 
     def owner(name: str) -> str:
         """R has the rows that are made of others, M the rest."""
@@ -102,12 +102,11 @@ def javascript(formula: str, called: dict[str, Rule] | None = None) -> str:
     def looped(item: str, loops: list[comprehension]) -> str:
         for place, loop in enumerate(reversed(loops)):
             if not isinstance(loop.target, Name) or loop.ifs:
-                raise unreadable(loop)
+                raise unreadable(type(loop).__name__)
             item = TEMPLATES["outer loop" if place else "loop"].format(read(loop.iter), loop.target.id, item)
         return item
 
-    def unreadable(tree: AST) -> ValueError:
-        what = type(tree).__name__
+    def unreadable(what: str) -> ValueError:
         return ValueError(f"the formula {formula!r} holds a {what}: write it with numbers, names, calls, + - * / **")
 
     return read(parse(formula))
