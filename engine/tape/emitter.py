@@ -16,13 +16,12 @@ from typing import Any, TypeAlias
 from llvmlite import ir
 
 from engine.formulas import parse
-from engine.rules import TABLE, Rule
+from engine.rules import RULES, Rule
 
 Number: TypeAlias = Any  # an ir.Value: a float, lanes, an int, or the outcome of a comparison
 
 FLOAT, WORD, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 ARRAYS = {"floats": FLOAT, "indices": ir.IntType(32), "codes": ir.IntType(16), "words": WORD}
-ROWS = {rule.name: rule for rule in TABLE}
 SIGNS: dict[type, str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "fdiv", ast.LShift: "shl", ast.BitAnd: "and_",
     ast.BitOr: "or_", ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
@@ -272,8 +271,8 @@ class Emitter:
         if name in ("sum", "max", "softmax", "first", "rest"):
             return getattr(self, f"list_{name}")(self.read(arguments[0], heard and name == "sum"))
         numbers = [self.read(argument, False) for argument in arguments]
-        if self.is_formula and name in ROWS and (text := self.inlined(ROWS[name])):
-            return self.inline(ROWS[name], text, numbers, heard)
+        if self.is_formula and name in RULES and (text := self.inlined(RULES[name])):
+            return self.inline(RULES[name], text, numbers, heard)
         return self.fallible(self.called(name, numbers), heard or name in ("abs", "copysign"))
 
     def inlined(self, rule: Rule) -> str:

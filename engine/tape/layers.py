@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# of a layer's line in a program: how many rows it reads and makes, the first it makes, and where its others begin
-FIELDS = ("inputs", "outputs", "first", "rows", "weights", "stride", "bias", "target", "upstream", "adjacent")
+# of a layer's line in a program: how many rows it reads and makes, and where its others begin
+FIELDS = ("inputs", "outputs", "rows", "weights", "stride", "bias", "target", "upstream", "adjacent")
 
 
 class Layer(NamedTuple):
@@ -80,7 +80,7 @@ class Layers:
             upstream = layout.gradient[layer.sums][::-1] if pulls else outputs[:0]
             target = int(layout.gradient[layer.rows[0]]) if pulls else 0
             weights, stride = int(layout.place[layer.weights[0, 0]]), layer.weights.shape[1]
-            first = (len(rows), len(outputs), int(outputs[0]), len(lists), weights, stride, int(layer.bias))
+            first = (len(rows), len(outputs), len(lists), weights, stride, int(layer.bias))
             lines += [*first, target, len(lists) + len(rows), int((np.diff(rows) == 1).all())]
             lists += [*rows.tolist(), *upstream.tolist()]
             if pulls:

@@ -256,7 +256,7 @@ def wrong(p: program, m: floats, lanes: int) -> float:
         total = total + lane(floats(z), j)
     return total
 
-def begin(p: program, w: floats, m: floats, sums: floats, lanes: int):
+def begin(p: program, w: floats, m: floats, lanes: int):
     for row in range(p.spread_count):
         for lane in range(0, lanes, WIDTH):
             store(m, row * lanes + lane, w[p.spread[row]])
@@ -310,7 +310,7 @@ def gathered(p: program, sums: floats, gradient: floats) -> float:
 
 def replay(p: program, w: floats, m: floats, columns: floats, stride: int, samples: words, listed: int, count: int,
            lanes: int, values: floats, sums: floats, gradient: floats, slopes: int) -> float:
-    begin(p, w, m, sums, lanes)
+    begin(p, w, m, lanes)
     cleared(p, sums)
     for start in range(0, count, lanes):
         if listed < 2:
@@ -333,7 +333,7 @@ def replay(p: program, w: floats, m: floats, columns: floats, stride: int, sampl
 
 def each_gradient(p: program, w: floats, m: floats, columns: floats, stride: int, samples: words, count: int,
                   lanes: int, sums: floats, gradients: floats) -> float:
-    begin(p, w, m, sums, lanes)
+    begin(p, w, m, lanes)
     for start in range(0, count, SUMS):
         stop = start + SUMS
         if stop > count:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.order import topological_order
-from engine.rules import TABLE, Rule
+from engine.rules import RULES, Rule
 from engine.tape.layers import Layers
 from engine.value import Value
 
@@ -206,13 +206,13 @@ class Layout:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         nodes = graph.nodes
-        self.total = graph.made_by(lambda rule: rule is ROWS["total"])
+        self.total = graph.made_by(lambda rule: rule is RULES["total"])
         self.ranged = graph.made_by(ranged)
         self.uses = np.bincount(graph.operand, minlength=graph.size)
         self.reader = np.zeros(graph.size, np.int32)
         self.reader[graph.operand] = graph.consumer  # the only one, where there is one use
         self.left, self.right = graph.ends()
-        product = graph.made_by(lambda rule: rule is ROWS["mul"])
+        product = graph.made_by(lambda rule: rule is RULES["mul"])
         self.term = product & (self.uses[:nodes] == 1) & self.total[self.reader[:nodes]]
         if not graph.one_lane:
             self.term &= graph.scalar[self.left] != graph.scalar[self.right]
@@ -290,9 +290,9 @@ class Layout:
             rule = graph.rules[number // 4]
             flags = (bool(number & 1), bool(number & 2))[: 1 if ranged(rule) else len(rule.operands)]
             kinds[number] = Kind(rule, flags)
-        others = {kind.key: kind for kind in kinds.values() if kind.rule is not ROWS["total"]}
+        others = {kind.key: kind for kind in kinds.values() if kind.rule is not RULES["total"]}
         keys = sorted(others)
-        codes = [SUM if k.rule is ROWS["total"] else FIRST_KIND + keys.index(k.key) for k in kinds.values()]
+        codes = [SUM if k.rule is RULES["total"] else FIRST_KIND + keys.index(k.key) for k in kinds.values()]
         code = np.array(codes, np.uint16)[which.reshape(-1)]
         code[self.layers.of[made] >= 0] = MEMBER
         code[self.row[self.layers.firsts] - self.first] = LAYER
@@ -382,5 +382,4 @@ def _in_runs(target: Integers, factor: Integers, upstream: Integers) -> tuple[In
     return tuple(each.astype(np.uint32) for each in parts)
 
 
-ROWS = {rule.name: rule for rule in TABLE}
-PASSING = [ROWS[name] for name in ("add", "sub", "mul", "neg", "total")]  # not finite where an operand isn't
+PASSING = [RULES[name] for name in ("add", "sub", "mul", "neg", "total")]  # not finite where an operand isn't
