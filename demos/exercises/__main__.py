@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from demos.exercises.course import NAMES, PARTS, Exercise, course, exercise
 from demos.exercises.judge import NOT_RUN, PASSED, UNWRITTEN, WRONG, Verdict, check, exit_status
 from demos.exercises.progress import FILE, SEED, Progress
 from demos.exercises.text import printable, wrapped
+from demos.program import silence
 
 PROGRAM = "python -m demos.exercises"
 MARKS = {PASSED: "✓", WRONG: "x", UNWRITTEN: ".", NOT_RUN: "!", "changed since": "~", "": "."}
@@ -401,7 +401,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence()
             return 0
         print(f"exercises: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
         return 2

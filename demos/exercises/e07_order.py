@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from demos.exercises.course import Answer, Exercise, Mistake, Probe, Trial, is_error
+from demos.exercises.course import Answer, Exercise, Mistake, Probe, Trial, is_error, throughout
 from demos.exercises.graphs import Graph, breadth_first, count_down, named, paths, preorder, randoms, too_early, walked
 from demos.exercises.text import amount, number
 
@@ -93,11 +93,7 @@ def in_order(id: str, says: Any, *models: Callable[[Graph], list[int]]) -> Mista
     """A row of wrong order: the order is that of one of the models, on all graphs."""
     tests = [where(lambda graph, order, model=model: order == model(graph)) for model in models]  # type: ignore[misc]
 
-    def also(trial: Trial) -> bool:
-        pairs = list(zip(trial.probes, trial.answers, strict=True))
-        return any(all(test(p, a) for p, a in pairs) for test in tests)
-
-    return Mistake(id, says, lambda probe, answer: any(test(probe, answer) for test in tests), also)
+    return Mistake(id, says, lambda p, a: any(test(p, a) for test in tests), lambda trial: throughout(trial, *tests))
 
 
 def by_value(graph: Graph, order: list[int]) -> bool:
@@ -262,10 +258,6 @@ def missing(trial: Trial) -> str:
 def fallback(trial: Trial) -> str:
     probe, answer = trial.first
     graph, order = on(probe), first_order(answer)
-    if is_error(answer):
-        from demos.exercises.judge import error_sentence
-
-        return error_sentence(probe, answer)
     if order is None:
         return "backward_order returns a list of nodes; yours returns something else."
     if answer["changed"]:

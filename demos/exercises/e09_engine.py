@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from demos.exercises import drive, e08_twice, graphs
-from demos.exercises.course import ENGINES, Answer, Exercise, Mistake, Probe, Trial, close, is_error
+from demos.exercises.course import ENGINES, Answer, Exercise, Mistake, Probe, Trial, close, is_error, throughout
 from demos.exercises.graphs import WAYS, Graph, walked
 from demos.exercises.programs import (
     NUMBERS,
@@ -196,8 +196,7 @@ def agrees(id: str, variant: Variant, probe: Probe, answer: Answer) -> bool:
 
 def row(id: str, says: str, asks_of: int = 0) -> Mistake:
     def also(trial: Trial) -> bool:
-        pairs = list(zip(trial.probes, trial.answers, strict=True))
-        return any(all(agrees(id, variant, p, a) for p, a in pairs) for variant in VARIANTS[id])
+        return throughout(trial, *(partial(agrees, id, variant) for variant in VARIANTS[id]))
 
     return Mistake(id, says + (f" (It was right in exercise {asks_of}.)" if asks_of else ""), lambda p, a: True, also)
 
@@ -224,10 +223,6 @@ def on_errors(id: str, says: str, also: Callable[[Trial], bool]) -> Mistake:
 
 def fallback(trial: Trial) -> str:
     probe, answer = trial.first
-    if is_error(answer):
-        from demos.exercises.judge import error_sentence
-
-        return error_sentence(probe, answer)
     if probe["part"] == "errors":
         i = next(i for i, each in enumerate(answer) if each != "TypeError")
         return f"{FOREIGN[i]} should be a TypeError; yours: {answer[i]}."

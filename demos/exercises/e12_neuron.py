@@ -121,10 +121,6 @@ def aliased_gradient(trial: Trial) -> str:
 
 def fallback(trial: Trial) -> str:
     probe, answer = trial.first
-    if is_error(answer):
-        from demos.exercises.judge import error_sentence
-
-        return error_sentence(probe, answer)
     if probe["part"] == "refuses":
         return f"2 inputs for 3 weights are refused, with both numbers in the message; yours says {answer['says']!r}."
     if probe["part"] == "random":

@@ -110,10 +110,6 @@ def nested(answer: Answer) -> bool:
 
 def fallback(trial: Trial) -> str:
     probe, answer = trial.first
-    if is_error(answer):
-        from demos.exercises.judge import error_sentence
-
-        return error_sentence(probe, answer)
     if probe["part"] == "refuses":
         said = f"yours says {answer['says']!r}" if answer["refused"] else "yours says nothing"
         return f"A row of 2 for 3 inputs is a ValueError with 'layer 1', 3 and 2 in it; {said}."

@@ -129,10 +129,6 @@ def zip_short(probe: Probe, answer: Answer) -> bool:
 
 def fallback(trial: Trial) -> str:
     probe, answer = trial.first
-    if is_error(answer):
-        from demos.exercises.judge import error_sentence
-
-        return error_sentence(probe, answer)
     if probe["part"] == "shapes":
         return f"{probe['title']} are refused with a ValueError; yours: {answer['refused'] or 'no error'}."
     want = expected(probe)

@@ -150,10 +150,6 @@ def log_of_0(probe: Probe, answer: Answer) -> bool:
     return right(probe, answer) or (last and undefined)
 
 
-def at_first(part: str, trial: Trial) -> str:
-    return number(trial.answer(part))
-
-
 def rows(trial: Trial) -> tuple[str, list[tuple[str, str, str, str]]]:
     probe, answer = trial.first
     true = expected(probe)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from demos.exercises import e06_ready, hunt
 from demos.exercises.course import Exercise, course
+from demos.exercises.run import given_text
 
 HERE = Path(__file__).resolve().parent
 SOLUTIONS = HERE.parents[1] / "tests" / "exercises" / "solutions"
@@ -24,7 +25,7 @@ def stub(exercise: Exercise, seed: int) -> str:
 def all_files(seed: int) -> dict[str, str]:
     """Every file that `start` writes, by name."""
     files = {exercise.file: stub(exercise, seed) for exercise in course()}
-    files["given.py"] = (HERE / "stubs" / "given.py.txt").read_text(encoding="utf-8")
+    files["given.py"] = given_text()
     return files | {f"{broken.name}.py": broken.text for broken in hunt.programs(seed)}
 
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from demos.exercises.course import VERSION, Exercise
+from demos.exercises.course import VERSION, Exercise, course
 from demos.exercises.judge import PASSED, WRONG, Verdict
 from engine.files import write_atomically
 
@@ -60,8 +60,9 @@ class Progress:
             if found["format"] != FORMAT:
                 raise ValueError
             made.seed = int(found["seed"])
-            made.exercises = {str(key): entry_of(each) for key, each in found["exercises"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            known = {each.key for each in course()}
+            made.exercises = {key: entry_of(each) for key, each in found["exercises"].items() if key in known}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             broken = path.with_name(f"{FILE}.broken")
             path.replace(broken)
             made.exercises = {}
@@ -113,5 +114,7 @@ def entry_of(found: dict[str, Any]) -> dict[str, Any]:
         if key in empty:
             if type(each) is not type(empty[key]):
                 raise TypeError(key)
+            if (type(each) is int and each < 0) or (key == "mistakes" and not all(type(one) is str for one in each)):
+                raise ValueError(key)
             empty[key] = each
     return empty

@@ -16,7 +16,7 @@ from typing import Any
 from demos.exercises.course import Exercise, course, exercise
 from demos.exercises.judge import NOT_RUN, PASSED, UNWRITTEN, WRONG, Verdict, check
 from demos.exercises.progress import Progress
-from demos.exercises.text import amount, wrapped
+from demos.exercises.text import amount, filled, wrapped
 
 MARKS = {PASSED: "✓", WRONG: "x", UNWRITTEN: ".", NOT_RUN: "!"}
 MOST_MET = 5
@@ -202,9 +202,7 @@ class Report:
             "stuck": f"<h2>Still stuck</h2><ul>{stuck}</ul>" if stuck else "",
         }
         text = (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
-        for name, part in parts.items():
-            text = text.replace(f"{{{{{name}}}}}", part)
-        return text
+        return filled(text, parts)
 
 
 def cell(verdict: Verdict) -> str:

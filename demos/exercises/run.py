@@ -64,7 +64,7 @@ def run(exercise: Exercise, path: Path, probes: list[Probe], seconds: float = SE
         }  # fmt: skip
         ended = _process(json.dumps(task).encode(), seconds)
         lines = _lines(out)
-    return _outcome(exercise, path, probes, lines, ended, seconds)
+    return _outcome(path, probes, lines, ended, seconds)
 
 
 def _process(task: bytes, seconds: float) -> str:
@@ -104,9 +104,7 @@ def _lines(out: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _outcome(
-    exercise: Exercise, path: Path, probes: list[Probe], lines: list[dict[str, Any]], ended: str, seconds: float
-) -> Outcome:
+def _outcome(path: Path, probes: list[Probe], lines: list[dict[str, Any]], ended: str, seconds: float) -> Outcome:
     outcome = Outcome(answers=[UNANSWERED] * len(probes))
     said: dict[str, Any] = {}
     started = None

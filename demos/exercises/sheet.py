@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 from demos.exercises import e03_chain, e06_ready, e08_twice
 from demos.exercises.course import Exercise, Trial
 from demos.exercises.graphs import WAYS, Graph, graph, walked
-from demos.exercises.text import number
+from demos.exercises.text import filled, number
 from engine import draw
 
 HERE = Path(__file__).resolve().parent
@@ -245,8 +245,8 @@ def places(svg: str) -> dict[str, tuple[float, float]]:
 def page(exercise: Exercise, seed: int, key: bool = False) -> str:
     """The page as HTML. Raises ValueError for an exercise without a sheet, RuntimeError where no layout engine is."""
     sheet = made(exercise, seed)
-    filled = any(box.node for box in sheet.boxes)  # in the drawing, else in a list below it
-    svg = draw(sheet.graph.E, blanks="grad" if filled else None).svg()
+    drawn = any(box.node for box in sheet.boxes)  # in the drawing, else in a list below it
+    svg = draw(sheet.graph.E, blanks="grad" if drawn else None).svg()
     where = places(svg)
     inside = [(i, box) for i, box in enumerate(sheet.boxes) if box.node in where]
     below = [(i, box) for i, box in enumerate(sheet.boxes) if box.node not in where]
@@ -282,9 +282,7 @@ def page(exercise: Exercise, seed: int, key: bool = False) -> str:
         ),
         "teacher": '<p class="teacher">The teacher\'s copy.</p>' if key else "",
     }
-    for name, part in parts.items():
-        text = text.replace(f"{{{{{name}}}}}", part)
-    return text
+    return filled(text, parts)
 
 
 def field(i: int, box: Box, key: bool) -> str:

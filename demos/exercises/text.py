@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 WIDTH = 79
@@ -11,6 +13,15 @@ PLAIN = {
     "∂": "d", "Σ": "sum ", "½": "1/2", "²": "^2", "³": "^3", "·": "*", "→": "->", "←": "<-", "✓": "+", "…": "...",
          "δ": "delta", "ρ": "rho", "σ": "sigma", "ε": "eps", "−": "-", "⑫": "(12)", "ᵀ": "^T", "ŷ": "y^",
          "⑪": "(11)", "⑯": "(16)", "–": "-", "×": "x", "¹": "^1", "⁶": "^6", "≤": "<=", "é": "e"}  # fmt: skip
+
+
+def filled(page: str, parts: Mapping[str, str]) -> str:
+    """A page with its {{parts}}, each put in as it is.
+
+    >>> filled("{{a}} and {{b}}", {"a": "{{b}}", "b": "2"})
+    '{{b}} and 2'
+    """
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts.get(place[1], place[0]), page)
 
 
 def number(x: Any) -> str:

@@ -100,13 +100,22 @@ def test_progress_holds_nothing_personal(place: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 9, "seed": 7, "exercises": {}}', '{"format": 1}',
-                                  '{"format": 1, "seed": 7, "exercises": {"e01": {"hints": "x"}}}'])  # fmt: skip
+                                  '{"format": 1, "seed": 1e999, "exercises": {}}', "[" * 100_000,
+                                  '{"format": 1, "seed": 7, "exercises": {"e01": {"hints": "x"}}}',
+                                  '{"format": 1, "seed": 7, "exercises": {"e01": {"hints": -9}}}',
+                                  '{"format": 1, "seed": 7, "exercises": {"e01": {"mistakes": [[1]]}}}'])  # fmt: skip
 def test_a_damaged_record_is_set_aside(text: str, place: Path) -> None:
     Path("progress.json").write_text(text, encoding="utf-8")
     assert "set aside" in ran("status")
     assert Path("progress.json.broken").read_text(encoding="utf-8") == text
     ran("check", "all")
     assert Progress.read(place).exercises
+
+
+def test_what_a_record_says_of_other_exercises_is_left_out(place: Path) -> None:
+    text = '{"format": 1, "seed": 9, "exercises": {"e99": {"mistakes": ["zzz"]}, "e01": {"hints": 2}}}'
+    Path("progress.json").write_text(text, encoding="utf-8")
+    assert "set aside" not in ran("status") and list(Progress.read(place).exercises) == ["e01"]
 
 
 def test_hints_are_counted_and_end_at_four(place: Path) -> None:
