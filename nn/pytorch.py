@@ -280,7 +280,7 @@ THEIRS: dict[type[Optimizer], Any] = {SGD: torch.optim.SGD, Adam: torch.optim.Ad
 
 def _optimizer_to_torch(module: Any, model: Module, optimizer: Optimizer) -> Any:
     kind = type(optimizer)
-    if kind not in THEIRS or not set(optimizer.parameters()) <= set(model.parameters()):
+    if kind not in THEIRS or set(optimizer.parameters()) != set(model.parameters()):
         raise ValueError(f"to_torch takes SGD or Adam of the same model along; given was {optimizer!r}")
     rates, layers = optimizer.rates(), list(zip(_denses(module), _layers(model), strict=True))
     groups = [{"params": list(dense.parameters()), "lr": rates[neurons[0].w[0]]} for dense, neurons in layers]
@@ -310,13 +310,23 @@ def _memory(optimizer: Optimizer, tensor: Tensor, parameters: list[Value]) -> di
 
 def _optimizer_from_torch(linears: Sequence[Any], model: Module, theirs: Any) -> Optimizer:
     kind = next((ours for ours, known in THEIRS.items() if type(theirs) is known), None)
-    if kind is None or any(theirs.param_groups[0].get(name) for name in ("dampening", "maximize", "amsgrad")):
-        raise ValueError(f"SGD and Adam, without dampening, maximize and amsgrad, have counterparts; not {theirs!r}")
+    unknown = ("dampening", "maximize", "amsgrad", "decoupled_weight_decay")
+    if kind is None or any(group.get(name) for group in theirs.param_groups for name in unknown):
+        raise ValueError(
+            f"SGD and Adam, without dampening, maximize, amsgrad and decoupled decay, have counterparts; not {theirs!r}"
+        )
     groups = {id(tensor): group for group in theirs.param_groups for tensor in group["params"]}
-    if missing := [linear for linear in linears if id(linear.weight) not in groups]:
+    if missing := [linear for linear in linears if any(id(tensor) not in groups for tensor in linear.parameters())]:
         raise ValueError(f"the optimizer is of another module: it doesn't move {missing[0]!r}")
     rates = [float(groups[id(linear.weight)]["lr"]) for linear in linears]
     settings: dict[str, Any] = _settings(kind, theirs.param_groups[0])
+    alike = all(_settings(kind, group) == settings for group in theirs.param_groups)
+    if not alike or any(
+        groups[id(tensor)]["lr"] != rate
+        for linear, rate in zip(linears, rates, strict=True)
+        for tensor in linear.parameters()
+    ):
+        raise ValueError("an optimizer here has one setting for all, and one learning rate for a layer or for all")
     optimizer = kind(model, learning_rate=rates[0] if len(set(rates)) == 1 else tuple(rates), **settings)
     for linear, neurons in zip(linears, _layers(model), strict=True):
         for tensor, values in Dense.pairs(linear, neurons):

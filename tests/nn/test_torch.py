@@ -208,6 +208,9 @@ def test_a_model_of_ones_own_cant_go() -> None:
     model = nn.MLP(3, [2])
     with pytest.raises(ValueError, match="SGD or Adam of the same model"):
         nn.to_torch(model, nn.SGD(nn.MLP(3, [2])))
+    two_layers = nn.RegressionMLP(3, 4)
+    with pytest.raises(ValueError, match="SGD or Adam of the same model"):
+        nn.to_torch(two_layers, nn.SGD(two_layers.hidden))
 
 
 # -- optimizers go along
@@ -259,9 +262,13 @@ def test_optimizers_without_a_counterpart_are_a_sentence() -> None:
         torch.optim.RMSprop(module.parameters()),
         torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.5, dampening=0.1),
         torch.optim.Adam(module.parameters(), amsgrad=True),
+        torch.optim.Adam(module.parameters(), decoupled_weight_decay=True),
         torch.optim.Adam(torch.nn.Linear(2, 1).parameters()),
+        torch.optim.SGD([module.weight], lr=0.1),
+        torch.optim.SGD([{"params": [module.weight]}, {"params": [module.bias], "lr": 0.3}], lr=0.1),
+        torch.optim.SGD([{"params": [module.weight]}, {"params": [module.bias], "weight_decay": 0.3}], lr=0.1),
     ):
-        with pytest.raises(ValueError, match=r"have counterparts|of another module"):
+        with pytest.raises(ValueError, match=r"have counterparts|of another module|one setting for all"):
             nn.from_torch(module, theirs)
     with pytest.raises(ValueError, match="eps"):
         nn.from_torch(module, torch.optim.Adam(module.parameters(), eps=math.pi))
