@@ -46,10 +46,10 @@ class Module:
         Labels are set on the way, each time: a list may have grown since it was assigned.
         """
         found = {}
-        for path, member in _walk(self, self.path, set()):
+        for path, member in _walk(self, self.path):
             if isinstance(member, Value):
                 member.label = path
-                found[path[len(self.path) :].lstrip(".")] = member
+                found[path[len(self.path) :].lstrip(".") if self.path else path] = member
             else:
                 object.__setattr__(member, "path", path)
         return found
@@ -120,21 +120,26 @@ class Module:
         return f"{type(self).__name__}({shape})"
 
 
-def _walk(member: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value | Module]]:
-    """The leaves and Modules in a member, each once, with the expression that reaches them."""
-    if id(member) in seen or not isinstance(member, (Value, Module, list, tuple)):
-        return
-    seen.add(id(member))
-    if isinstance(member, Value):
-        if member.rule is None:
+def _walk(root: object, path: str) -> Iterator[tuple[str, Value | Module]]:
+    """The leaves and Modules in a module, itself the first, each once, with the expression that reaches them."""
+    seen: set[int] = set()
+    waiting = [(path, root)]
+    while waiting:
+        path, member = waiting.pop()
+        if id(member) in seen:
+            continue
+        seen.add(id(member))
+        if isinstance(member, Value):
+            if member.rule is None:
+                yield path, member
+        elif isinstance(member, (list, tuple)):
+            waiting += [(f"{path}[{i}]", each) for i, each in enumerate(member)][::-1]
+        elif isinstance(member, Module):
             yield path, member
-    elif isinstance(member, Module):
-        yield path, member
-        for name, inner in vars(member).items():
-            yield from _walk(inner, path if name == member.indexed else f"{path}.{name}".lstrip("."), seen)
-    else:
-        for i, inner in enumerate(member):
-            yield from _walk(inner, f"{path}[{i}]", seen)
+            own = path if not path else f"{path}."
+            waiting += [
+                (path if name == member.indexed else own + name, each) for name, each in vars(member).items()
+            ][::-1]
 
 
 def check_size(name: str, size: object, least: int = 1) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 from engine import DomainError
@@ -138,8 +140,10 @@ def fit(
     """
     rows, targets = _check_data(X, T)
     _check_options(epochs, batch_size, until, backend)
-    optimizer, parameters = SGD(model) if optimizer is None else optimizer, model.parameters()
+    optimizer = SGD(model) if optimizer is None else optimizer
     rates = optimizer.rates() if isinstance(optimizer, Optimizer) else {}
+    known = rates and optimizer.model is model and type(optimizer).rates is Optimizer.rates
+    parameters = list(rates) if known else model.parameters()  # a walk through the model takes as long as its call
     if not rates.keys() & set(parameters):
         raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")
     epochs, batch_size = int(epochs), batch_size if batch_size is None else int(batch_size)  # NumPy's as Python's
@@ -282,16 +286,21 @@ def _table(name: str, given: Any) -> list[list[float]]:
     table = as_lists(given)
     if not isinstance(table, (list, tuple)):
         raise ValueError(f"{name} is a list of rows or a NumPy array; given was {type(given).__name__}")
-    if set(map(type, table)) == {float} and math.isfinite(sum(table)):
+    if _are_floats(table):
         return [[cell] for cell in table]
+    if set(map(type, table)) == {list} and _are_floats(list(chain.from_iterable(table))):
+        return [list(row) for row in table]
     return [_row(f"row {i} of {name}", as_lists(row)) for i, row in enumerate(table)]
+
+
+def _are_floats(cells: Sequence[Any]) -> bool:
+    """Are these, as most tables are, plain floats, and finite?"""
+    return set(map(type, cells)) == {float} and math.isfinite(sum(cells))
 
 
 def _row(name: str, given: Any) -> list[float]:
     """One sample's numbers; a number by itself is a row of one."""
     cells = given if isinstance(given, (list, tuple)) else [given]
-    if set(map(type, cells)) == {float} and math.isfinite(sum(cells)):
-        return list(cells)
     try:
         return [number(cell) for cell in cells]
     except (TypeError, DomainError) as error:

@@ -142,23 +142,19 @@ class Graph:
 
     def __init__(self, E: Value, inputs: Sequence[Value] | None) -> None:
         order = topological_order(E)
-        number: dict[Any, int] = dict(zip(order, range(len(order)), strict=True))
-        places: dict[Rule | None, int] = {None: 0}
-        constants, operands, counts, rules = [1.0], [], [], []
-        for node in order:
-            rules.append(places.setdefault(node.rule, len(places)))
-            given = node.inputs
-            counts.append(len(given))
-            for operand in given:
-                if type(operand) is float:
-                    operands.append(-len(constants))
-                    constants.append(operand)
-                else:
-                    operands.append(number[operand])
-        self.nodes, self.one_lane = len(order), inputs is None
-        self.rules = [rule for rule in places if rule is not None]
-        self.rule = np.array(rules, np.int32) - 1  # of each node, a place in rules; a leaf's is -1
-        self.count = np.array(counts, np.int32)
+        number = dict(zip(order, range(len(order)), strict=True))
+        constants = [1.0]
+
+        def numbered(constant: float) -> int:
+            constants.append(constant)
+            return 1 - len(constants)
+
+        given = [node.inputs for node in order]
+        operands = [numbered(x) if type(x) is float else number[x] for xs in given for x in xs]
+        places = {rule: place for place, rule in enumerate(dict.fromkeys(node.rule for node in order if node.rule))}
+        self.nodes, self.one_lane, self.rules = len(order), inputs is None, list(places)
+        self.rule = np.array([places.get(node.rule, -1) for node in order], np.int32)  # of each node; a leaf's is -1
+        self.count = np.array(list(map(len, given)), np.int32)
         self.start = np.cumsum(self.count) - self.count
         bits, which = np.unique(np.array(constants).view(np.int64), return_inverse=True)  # 0.0 and -0.0 are two
         self.constants, self.one = bits.view(np.float64), self.nodes + int(which[0])
@@ -186,10 +182,11 @@ class Graph:
         if self.one_lane:
             active[: self.nodes] = True
             return active
-        found = active.tolist()
-        operands, start, count = self.operand.tolist(), self.start.tolist(), self.count.tolist()
-        for node in np.flatnonzero(self.rule >= 0).tolist():
-            found[node] = any(map(found.__getitem__, operands[start[node] : start[node] + count[node]]))
+        made = np.flatnonzero(self.rule >= 0)
+        found, operands = active.tolist(), self.operand.tolist()
+        start, stop = self.start[made], self.start[made] + self.count[made]
+        for node, begin, end in zip(made.tolist(), start.tolist(), stop.tolist(), strict=True):
+            found[node] = True in [found[operand] for operand in operands[begin:end]]
         return np.array(found)
 
     def ends(self) -> tuple[Integers, Integers]:
