@@ -391,6 +391,13 @@ class Emitter:
     def call_select(self, test: Any, x: Any, y: Any) -> Number:
         return self.builder.select(self.read(test), *self.alike(self.read(x), self.read(y)))
 
+    def call_fused(self, x: Any, y: Any, z: Any) -> Number:
+        """x y + z, rounded once where the machine can."""
+        numbers = [self.spread(self.read(each)) for each in (x, y, z)]
+        kind = ir.FunctionType(self.lanes_type, [self.lanes_type] * 3)
+        name = f"llvm.fmuladd.v{self.width}f64"
+        return self.builder.call(self.module.ir.declare_intrinsic(name, fnty=kind), numbers)
+
     def call_both(self, x: Any, y: Any) -> Number:
         return self.builder.and_(self.read(x), self.read(y))
 

@@ -17,58 +17,75 @@ _EXP = [
 ]  # fmt: skip
 
 
-def _polynomial(coefficients: list[float], power: int = 1) -> str:
-    """The text of a polynomial in r, with r2, r4, r8 for its powers: pairs are done sooner than Horner's."""
-    terms = [repr(c) for c in coefficients]
-    while len(terms) > 1:
-        r = "r" if power == 1 else f"r{power}"
-        pairs = [f"({low} + {r} * {high})" for low, high in zip(terms[::2], terms[1::2], strict=False)]
-        terms, power = pairs + terms[len(pairs) * 2 :], 2 * power
-    return terms[0]
+def _polynomial(coefficients: list[float]) -> str:
+    """The text of a polynomial in r, by pairs in r2, its square."""
+    *terms, last = [f"fused(r, {high!r}, {low!r})" for low, high in zip(coefficients[::2], coefficients[1::2], strict=True)]
+    for term in reversed(terms):
+        last = f"fused(r2, {last}, {term})"
+    return last
 
 
 ROUNDING = (
     "6755399441055744.0"  # 1.5 · 2**52: added and taken away again it leaves a whole number, now in the last bits
 )
-# exp(y) is 2**k exp(r), k whole and `shifted` with it in its last bits; 1 + r loses nothing: z is exp(r) to 0.6
+# exp(y) is 2**k exp(r), k whole and `shifted` with it in its last bits; exp(r) is 1 + high + rest
 _REDUCED = f"""
-    shifted = y * 1.4426950408889634 + {ROUNDING}
+    shifted = fused(y, 1.4426950408889634, {ROUNDING})
     k = shifted - {ROUNDING}
-    high = y - k * 0.6931471803691238
+    high = fused(k, -0.6931471803691238, y)
     low = k * 1.9082149292705877e-10
     r = high - low
     r2 = r * r
-    r4 = r2 * r2
-    r8 = r4 * r4
+    rest = fused(r2, {_polynomial(_EXP[::-1])}, -low)
+"""
+# z is exp(r) to 0.7 units of the last place: 1 + high, and what that lost
+_EXACT = """
     sum = 1.0 + high
-    lost = (1.0 - sum) + high
-    z = sum + (lost + (r2 * {_polynomial(_EXP[::-1])} - low))
+    z = sum + (((1.0 - sum) + high) + rest)
 """
 LANES = {
     # 2**k in two factors, as the result may be subnormal
     "exp": f"""
 def exp(x: lanes) -> lanes:
     y = select(x > -1000.0, x, -1000.0)
-    y = select(y < 1000.0, y, 1000.0){_REDUCED}
+    y = select(y < 1000.0, y, 1000.0){_REDUCED}{_EXACT}
     half = k * 0.5 + {ROUNDING}
     rest = (k - (half - {ROUNDING})) + {ROUNDING}
     return z * floats((bits(half) << 52) + (1023 << 52)) * floats((bits(rest) << 52) + (1023 << 52))
 """,
-    # exp(-x) for x from 0 up, with 2**(k + 64) / 2**64
+    # exp(-x) for x from 0 up; where 2**k may be subnormal, with 2**(k + 64) / 2**64
     "decay": f"""
 def decay(x: lanes) -> lanes:
-    y = select(x < 750.0, -x, -750.0){_REDUCED}
+    y = select(x < 750.0, -x, -750.0){_REDUCED}{_EXACT}
     return z * floats((bits(shifted) << 52) + (1087 << 52)) * 5.421010862427522e-20
 """,
-    # near 0, tanh(x) / x - 1 as a rational (Cephes); else 1 - |tanh(x)| = 2e / (1 + e), where e is exp(-2|x|)
-    "tanh_rest": """
-def tanh_rest(x: lanes) -> lanes:
-    e = decay(2.0 * abs(x))
+    # n / (1 + e) for e from 0 to 1, rounded nearly once: with what the sum loses and what the division leaves, by no
+    # more than 1 / (1 + e) to an eighth
+    "share": """
+def share(n: lanes, e: lanes) -> lanes:
+    under = 1.0 + e
+    lost = e - (under - 1.0)
+    q = n / under
+    left = fused(-q, under, n)
+    return fused(fused(-q, lost, left), fused(e, -0.5, 1.0), q)
+""",
+    # |tanh(x)| near 0, x + x times a rational (Cephes); else what it lacks of 1, 2e / (1 + e), where e is exp(-2|x|)
+    "tanh_part": f"""
+def tanh_part(x: lanes) -> lanes:
+    size = abs(x)
+    y = -(size + size){_REDUCED}
+    p = high + rest
+    power = floats((bits(shifted) << 52) + (1023 << 52))
+    e = fused(power, p, power)
+    if any(y < -708.0):
+        power = floats((bits(shifted) << 52) + (1087 << 52))
+        e = select(y > -750.0, fused(power, p, power) * 5.421010862427522e-20, 0.0)
     s = x * x
-    over = (-0.964399179425052238628 * s - 99.2877231001918586564) * s - 1614.68768441708447952
-    under = ((s + 112.811678491632931402) * s + 2235.48839060100448583) * s + 4844.06305325125486048
-    near = abs(x) < 0.625
-    return select(near, s * over, 2.0 * e) / select(near, under, 1.0 + e)
+    over = fused(fused(s, -0.964399179425052238628, -99.2877231001918586564), s, -1614.68768441708447952)
+    under = fused(fused(s + 112.811678491632931402, s, 2235.48839060100448583), s, 4844.06305325125486048)
+    near = size < 0.625
+    v = select(near, s * over, e + e) / select(near, under, 1.0 + e)
+    return select(near, fused(size, v, size), v)
 """,
     "pow": """
 def pow(x: lanes, y: lanes) -> lanes:

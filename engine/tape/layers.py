@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 # of a layer's line in a program: how many rows it reads and makes, and where its others begin
-FIELDS = ("inputs", "outputs", "rows", "weights", "stride", "bias", "target", "upstream", "adjacent")
+FIELDS = ("inputs", "outputs", "rows", "weights", "stride", "bias", "target", "times", "upstream", "adjacent")
 
 
 class Layer(NamedTuple):
@@ -78,14 +78,26 @@ class Layers:
         for number, (layer, pulls) in enumerate(zip(self.found, self.pulls, strict=True)):
             rows, outputs = layout.row[layer.rows], layout.row[layer.sums]
             upstream = layout.gradient[layer.sums][::-1] if pulls else outputs[:0]
-            target = int(layout.gradient[layer.rows[0]]) if pulls else 0
+            slopes = self._slopes(layout, layer) if pulls else outputs[:0]
+            target = int(slopes[0] if len(slopes) else layout.gradient[layer.rows[0]]) if pulls else 0
             weights, stride = int(layout.place[layer.weights[0, 0]]), layer.weights.shape[1]
             first = (len(rows), len(outputs), len(lists), weights, stride, int(layer.bias))
-            lines += [*first, target, len(lists) + len(rows), int((np.diff(rows) == 1).all())]
+            adjacent = int((np.diff(rows) == 1).all())
+            lines += [*first, target, int(len(slopes) > 0), len(lists) + len(rows), adjacent]
             lists += [*rows.tolist(), *upstream.tolist()]
             if pulls:
                 back[rows[-1] - layout.first] = number + 1
         return np.array(lines, np.uint32), np.array(lists, np.uint32), back
+
+    def _slopes(self, layout: Any, layer: Layer) -> Any:
+        """The rows of the local derivatives of its inputs, if each has one, side by side: an activation's, say.
+
+        The inputs' gradients are then multiplied by these, and put there, as soon as they are there.
+        """
+        graph = layout.graph
+        slopes = layout.contribution[graph.start[layer.rows]]
+        single = (graph.count[layer.rows] == 1) & (slopes > 0)
+        return slopes if single.all() and (np.diff(slopes) == 1).all() else slopes[:0]
 
 
 def _candidates(layout: Any) -> list[Layer]:

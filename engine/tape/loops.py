@@ -16,11 +16,8 @@ from engine.tape.layers import FIELDS
 from engine.tape.machine import Code, Module, has_many_registers
 from engine.tape.plan import FIRST_KIND, Kind, Program, ranged
 
-MANY, WIDTH, SUMS = (
-    16,
-    8,
-    4,
-)  # lanes in a vector; a parameter's gradient is added up in so many parts, by sample, always
+MANY, WIDTH = 16, 8  # lanes in a vector, for functions and for sums
+SUMS = 4  # a parameter's gradient is added up in so many parts, by sample, always
 
 SUMS_OF_PRODUCTS = """
 def totals(w: floats, m: floats, scalars: indices, rows: indices, begin: int, stop: int, to: int, lanes: int):
@@ -33,7 +30,7 @@ def totals(w: floats, m: floats, scalars: indices, rows: indices, begin: int, st
 # Of `count` neurons at once, for which each row is loaded once. Sums begin at 0.0, the bias comes last.
 NEURONS = """
 def neurons_{count}(p: program, w: floats, m: floats, rows: int, inputs: int, to: int, weights: int, across: int,
-                    along: int, bias: int, lanes: int):
+                    along: int, bias: int, times: int, lanes: int):
     for lane in range(0, lanes, WIDTH):
         at = weights
         for j in unroll({count}):
@@ -46,12 +43,15 @@ def neurons_{count}(p: program, w: floats, m: floats, rows: int, inputs: int, to
         if bias > 0:
             for j in unroll({count}):
                 z[j] = z[j] + w[at + j * across]
+        if times > 0:
+            for j in unroll({count}):
+                z[j] = select(z[j] != 0.0, z[j] * load(m, to + j * lanes + lane), 0.0)
         for j in unroll({count}):
             store(m, to + j * lanes + lane, z[j])
 """
 NEURON = """
 def neuron(p: program, w: floats, m: floats, rows: int, inputs: int, to: int, weights: int, along: int, bias: int,
-           lanes: int):
+           times: int, lanes: int):
     whole = lanes - 3 * WIDTH
     lane = 0
     while lane < lanes:
@@ -75,18 +75,21 @@ BLOCKS = """
             if bias > 0:
                 for j in unroll({count}):
                     z[j] = z[j] + w[at]
+            if times > 0:
+                for j in unroll({count}):
+                    z[j] = select(z[j] != 0.0, z[j] * load(m, to + lane + j * WIDTH), 0.0)
             for j in unroll({count}):
                 store(m, to + lane + j * WIDTH, z[j])
 """
 LAYER = """
 def layer(p: program, w: floats, m: floats, rows: int, inputs: int, outputs: int, to: int, weights: int, across: int,
-          along: int, bias: int, lanes: int):
+          along: int, bias: int, times: int, lanes: int):
     n = 0
     while n + 4 <= outputs:
-        neurons_4(p, w, m, rows, inputs, to + n * lanes, weights + n * across, across, along, bias, lanes)
+        neurons_4(p, w, m, rows, inputs, to + n * lanes, weights + n * across, across, along, bias, times, lanes)
         n = n + 4
     while n < outputs:
-        neuron(p, w, m, rows, inputs, to + n * lanes, weights + n * across, along, bias, lanes)
+        neuron(p, w, m, rows, inputs, to + n * lanes, weights + n * across, along, bias, times, lanes)
         n = n + 1
 """
 # The gradients of so many weights of so many neurons: for each, its upstream gradient times its input, over the lanes.
@@ -122,6 +125,17 @@ def all_weights_{neurons}(p: program, m: floats, sums: floats, rows: int, inputs
         weights_{neurons}_1(p, m, sums, rows + k, u, to + k, stride, lanes)
         k = k + 1
 """
+# The gradients of so many biases, which are sums of upstream gradients: together, as an addition waits for the last.
+BIASES = """
+def biases_{neurons}(m: floats, sums: floats, u: int, to: int, stride: int, lanes: int):
+    for i in unroll({neurons}):
+        z[i] = load(sums, (to + i * stride) * SUMS, SUMS)
+    for lane in range(0, lanes, SUMS):
+        for i in unroll({neurons}):
+            z[i] = z[i] + load(m, u + i * lanes + lane, SUMS)
+    for i in unroll({neurons}):
+        store(sums, (to + i * stride) * SUMS, z[i], SUMS)
+"""
 OUTER = """
 def outer(p: program, m: floats, sums: floats, line: int, u: int, lanes: int):
     inputs = p.layers[line + inputs_]
@@ -129,20 +143,18 @@ def outer(p: program, m: floats, sums: floats, line: int, u: int, lanes: int):
     rows = p.layers[line + rows_]
     stride = p.layers[line + stride_]
     to = p.layers[line + weights_]
+    bias = p.layers[line + bias_]
     n = 0
     while n + TILE <= outputs:
         all_weights_TILE(p, m, sums, rows, inputs, u + n * lanes, to + n * stride, stride, lanes)
+        if bias > 0:
+            biases_TILE(m, sums, u + n * lanes, to + n * stride + inputs, stride, lanes)
         n = n + TILE
     while n < outputs:
         all_weights_1(p, m, sums, rows, inputs, u + n * lanes, to + n * stride, stride, lanes)
+        if bias > 0:
+            biases_1(m, sums, u + n * lanes, to + n * stride + inputs, stride, lanes)
         n = n + 1
-    if p.layers[line + bias_] > 0:
-        for i in range(outputs):
-            place = (to + i * stride + inputs) * SUMS
-            z = load(sums, place, SUMS)
-            for lane in range(0, lanes, SUMS):
-                z = z + load(m, u + i * lanes + lane, SUMS)
-            store(sums, place, z, SUMS)
 """
 # In a single lane, eight neighbours at a time: inputs of a neuron, or neurons whose weights for an input lie together.
 OUTER_OF_ONE = """
@@ -167,24 +179,26 @@ def outer(p: program, m: floats, sums: floats, line: int, u: int, lanes: int):
 """
 LAYER_OF_ONE = """
 def layer(p: program, w: floats, m: floats, rows: int, inputs: int, outputs: int, to: int, weights: int, across: int,
-          along: int, bias: int, lanes: int):
+          along: int, bias: int, times: int, lanes: int):
     n = 0
     if across == 1:
         while n + 8 <= outputs:
             z = spread(0.0, 8)
             for k in range(inputs):
                 z = z + load(w, weights + n + k * along, 8) * m[p.lists[rows + k]]
+            if times > 0:
+                z = select(z != spread(0.0, 8), z * load(m, to + n, 8), spread(0.0, 8))
             store(m, to + n, z, 8)
             n = n + 8
     while n + 4 <= outputs:
-        neurons_4(p, w, m, rows, inputs, to + n, weights + n * across, across, along, bias, 1)
+        neurons_4(p, w, m, rows, inputs, to + n, weights + n * across, across, along, bias, times, 1)
         n = n + 4
     while n < outputs:
-        neurons_1(p, w, m, rows, inputs, to + n, weights + n * across, across, along, bias, 1)
+        neurons_1(p, w, m, rows, inputs, to + n, weights + n * across, across, along, bias, times, 1)
         n = n + 1
 """
 LOOPS = """
-def times(m: floats, u: int, to: int, lanes: int):
+def multiply(m: floats, u: int, to: int, lanes: int):
     for lane in range(0, lanes, WIDTH):
         upstream = load(m, u + lane)
         store(m, to + lane, select(upstream != 0.0, upstream * load(m, to + lane), 0.0))
@@ -201,7 +215,7 @@ def forward(p: program, w: floats, m: floats, lanes: int, slopes: int):
                 line = p.x[i] * FIELDS
                 outputs = p.layers[line + outputs_]
                 layer(p, w, m, p.layers[line + rows_], p.layers[line + inputs_], outputs, (p.first + i) * lanes,
-                      p.layers[line + weights_], p.layers[line + stride_], 1, p.layers[line + bias_], lanes)
+                      p.layers[line + weights_], p.layers[line + stride_], 1, p.layers[line + bias_], 0, lanes)
                 stop = i + outputs
             else:
                 while both(stop < p.instructions, p.code[stop] == code):
@@ -214,28 +228,32 @@ def backward(p: program, w: floats, m: floats, sums: floats, lanes: int):
     while i > 0:
         i = i - 1
         u = (p.first_gradient + i) * lanes
+        code = p.code[i]
         if p.back[i] > 0:
             line = (p.back[i] - 1) * FIELDS
             stride = p.layers[line + stride_]
+            inputs = p.layers[line + inputs_]
             outputs = p.layers[line + outputs_]
-            layer(p, w, m, p.layers[line + upstream_], outputs, p.layers[line + inputs_],
-                  p.layers[line + target_] * lanes, p.layers[line + weights_] + (outputs - 1) * stride, 1, -stride, 0,
-                  lanes)
+            times = p.layers[line + times_]
+            layer(p, w, m, p.layers[line + upstream_], outputs, inputs, p.layers[line + target_] * lanes,
+                  p.layers[line + weights_] + (outputs - 1) * stride, 1, -stride, 0, times, lanes)
+            if times > 0:
+                i = i - inputs + 1
+                code = MEMBER
         else:
             if p.pulls[i] < p.pulls[i + 1]:
                 totals(w, m, p.pull_scalars, p.pull_rows, p.pulls[i], p.pulls[i + 1], u, lanes)
-        code = p.code[i]
         if code == LAYER:
             outer(p, m, sums, p.x[i] * FIELDS, u, lanes)
         if both(code >= FIRST_KIND, p.dx[i] + p.dy[i] > 0):
             if code < p.ranged:
                 if p.dx[i] > 0:
-                    times(m, u, p.dx[i] * lanes, lanes)
+                    multiply(m, u, p.dx[i] * lanes, lanes)
                 if p.dy[i] > 0:
-                    times(m, u, p.dy[i] * lanes, lanes)
+                    multiply(m, u, p.dy[i] * lanes, lanes)
             else:
                 for row in range(p.dx[i], p.dy[i]):
-                    times(m, u, row * lanes, lanes)
+                    multiply(m, u, row * lanes, lanes)
     for run in range(p.run_count):
         u = p.run_rows[run] * lanes
         for k in range(p.runs[run], p.runs[run + 1]):
@@ -398,7 +416,8 @@ class Loops:
     def __init__(self, width: int, *texts: str, **rows: Rule) -> None:
         one_lane = width == 1
         sums = 1 if one_lane else SUMS
-        numbers = {"WIDTH": width, "SUMS": sums, "SUM": 0, "LAYER": 1, "FIRST_KIND": FIRST_KIND, "FIELDS": len(FIELDS)}
+        numbers = {"WIDTH": width, "SUMS": sums, "FIELDS": len(FIELDS)}
+        numbers |= {"SUM": 0, "LAYER": 1, "MEMBER": 2, "FIRST_KIND": FIRST_KIND}
         numbers |= {f"{name}_": place for place, name in enumerate(FIELDS)} | ({"lanes": 1} if one_lane else {})
         constants = {name: WORD(n) for name, n in numbers.items()} | {"nan": FLOAT(float("nan"))}
         module = Module(width, _fields(), constants, rows)
@@ -431,7 +450,7 @@ def driver(one_lane: bool) -> Loops:
     texts = [SUMS_OF_PRODUCTS, NEURONS.format(count=4), NEURON.format(**blocks), LAYER]
     for neurons in (tile, 1):
         texts += [WEIGHTS.format(neurons=neurons, inputs=inputs) for inputs in (4, 2, 1)]
-        texts.append(WEIGHTS_OF_A_LAYER.format(neurons=neurons))
+        texts += [WEIGHTS_OF_A_LAYER.format(neurons=neurons), BIASES.format(neurons=neurons)]
     return Loops(WIDTH, *texts, OUTER.replace("TILE", str(tile)), LOOPS)
 
 
