@@ -137,9 +137,9 @@ def _walk(root: object, path: str) -> Iterator[tuple[str, Value | Module]]:
         elif isinstance(member, Module):
             yield path, member
             own = path if not path else f"{path}."
-            waiting += [
-                (path if name == member.indexed else own + name, each) for name, each in vars(member).items()
-            ][::-1]
+            waiting += [(path if name == member.indexed else own + name, each) for name, each in vars(member).items()][
+                ::-1
+            ]
 
 
 def check_size(name: str, size: object, least: int = 1) -> None:

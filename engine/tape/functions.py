@@ -19,7 +19,9 @@ _EXP = [
 
 def _polynomial(coefficients: list[float]) -> str:
     """The text of a polynomial in r, by pairs in r2, its square."""
-    *terms, last = [f"fused(r, {high!r}, {low!r})" for low, high in zip(coefficients[::2], coefficients[1::2], strict=True)]
+    *terms, last = [
+        f"fused(r, {high!r}, {low!r})" for low, high in zip(coefficients[::2], coefficients[1::2], strict=True)
+    ]
     for term in reversed(terms):
         last = f"fused(r2, {last}, {term})"
     return last

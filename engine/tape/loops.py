@@ -27,7 +27,7 @@ def totals(w: floats, m: floats, scalars: indices, rows: indices, begin: int, st
             z = z + w[scalars[k]] * load(m, rows[k] * lanes + lane)
         store(m, to + lane, z)
 """
-# Of `count` neurons at once, for which each row is loaded once. Sums begin at 0.0, the bias comes last.
+# Of so many neurons at once, for which each row is loaded once. Sums begin at 0.0, the bias comes last.
 NEURONS = """
 def neurons_{count}(p: program, w: floats, m: floats, rows: int, inputs: int, to: int, weights: int, across: int,
                     along: int, bias: int, times: int, lanes: int):
@@ -85,6 +85,9 @@ LAYER = """
 def layer(p: program, w: floats, m: floats, rows: int, inputs: int, outputs: int, to: int, weights: int, across: int,
           along: int, bias: int, times: int, lanes: int):
     n = 0
+    while n + WIDE <= outputs:
+        neurons_WIDE(p, w, m, rows, inputs, to + n * lanes, weights + n * across, across, along, bias, times, lanes)
+        n = n + WIDE
     while n + 4 <= outputs:
         neurons_4(p, w, m, rows, inputs, to + n * lanes, weights + n * across, across, along, bias, times, lanes)
         n = n + 4
@@ -197,13 +200,15 @@ def layer(p: program, w: floats, m: floats, rows: int, inputs: int, outputs: int
         neurons_1(p, w, m, rows, inputs, to + n, weights + n * across, across, along, bias, times, 1)
         n = n + 1
 """
+PASSING = ("add", "sub", "mul", "neg", "total")  # not finite where an operand isn't
 LOOPS = """
 def multiply(m: floats, u: int, to: int, lanes: int):
     for lane in range(0, lanes, WIDTH):
         upstream = load(m, u + lane)
         store(m, to + lane, select(upstream != 0.0, upstream * load(m, to + lane), 0.0))
 
-def forward(p: program, w: floats, m: floats, lanes: int, slopes: int):
+def forward(p: program, w: floats, m: floats, lanes: int, slopes: int) -> float:
+    wrong = 0.0
     i = 0
     while i < p.instructions:
         code = p.code[i]
@@ -220,8 +225,13 @@ def forward(p: program, w: floats, m: floats, lanes: int, slopes: int):
             else:
                 while both(stop < p.instructions, p.code[stop] == code):
                     stop = stop + 1
-                at(p.kinds[code - FIRST_KIND], p, m, i, stop, lanes, slopes)
+                wrong = wrong + at(p.kinds[code - FIRST_KIND], p, m, i, stop, lanes, slopes)
         i = stop
+    for lane in range(0, lanes, WIDTH):
+        E = load(m, p.root * lanes + lane)
+        if any(E - E != 0.0):
+            wrong = nan
+    return wrong
 
 def backward(p: program, w: floats, m: floats, sums: floats, lanes: int):
     i = p.instructions
@@ -262,17 +272,6 @@ def backward(p: program, w: floats, m: floats, sums: floats, lanes: int):
             for lane in range(0, lanes, SUMS):
                 z = z + load(m, x + lane, SUMS) * load(m, u + lane, SUMS)
             store(sums, p.run_targets[k] * SUMS, z, SUMS)
-
-def wrong(p: program, m: floats, lanes: int) -> float:
-    z = bits(spread(0.0))
-    for k in range(p.checked_count):
-        for lane in range(0, lanes, WIDTH):
-            x = load(m, p.checked[k] * lanes + lane)
-            z = z | bits(x - x)
-    total = 0.0
-    for j in unroll(WIDTH):
-        total = total + lane(floats(z), j)
-    return total
 
 def begin(p: program, w: floats, m: floats, lanes: int):
     for row in range(p.spread_count):
@@ -333,8 +332,7 @@ def replay(p: program, w: floats, m: floats, columns: floats, stride: int, sampl
     for start in range(0, count, lanes):
         if listed < 2:
             fill(p, m, columns, stride, samples, listed, start, count, lanes)
-        forward(p, w, m, lanes, slopes)
-        if wrong(p, m, lanes) != 0.0:
+        if forward(p, w, m, lanes, slopes) != 0.0:
             return nan
         for lane in range(0, lanes, WIDTH):
             store(values, start + lane, load(m, p.root * lanes + lane))
@@ -357,8 +355,7 @@ def each_gradient(p: program, w: floats, m: floats, columns: floats, stride: int
         if stop > count:
             stop = count
         fill(p, m, columns, stride, samples, 1, start, stop, lanes)
-        forward(p, w, m, lanes, 1)
-        if wrong(p, m, lanes) != 0.0:
+        if forward(p, w, m, lanes, 1) != 0.0:
             return nan
         seeded(p, m, 1.0, start, stop, lanes)
         cleared(p, sums)
@@ -371,19 +368,24 @@ def each_gradient(p: program, w: floats, m: floats, columns: floats, stride: int
                 gradients[sample * p.parameters + q] = slope
     return 0.0
 """
+# 0.0, or NaN where an operand isn't finite: relu, say, would hide it.
 KIND = """
 def run(p: program, m: floats, first: int, stop: int, lanes: int, slopes: int) -> float:
+    wrong_ = spread(0.0)
     for i_ in range(first, stop):
         z_ = (p.first + i_) * lanes
         {places}
         for block_ in range(0, lanes, WIDTH):
             lane_ = select(block_ > lanes - WIDTH, lanes - WIDTH, block_)
             {operands}
+            wrong_ = wrong_ + formula({zero!r})
             shared('rule')
             z = careful({value!r})
             store(m, z_ + lane_, z)
             if slopes > 0:
                 {slopes}
+    if any(wrong_ != 0.0):
+        return nan
     return 0.0
 """
 
@@ -403,10 +405,15 @@ def kind_text(kind: Kind, width: int) -> str:
         places = [f"{x}_ = p.{x}[i_] * lanes; d{x}_ = p.d{x}[i_] * lanes" for x in rule.operands]
         operands = [f"{x} = load(m, {x}_ + lane_)" for x in rule.operands]
         rows, wanted = [f"d{x}_" for x in rule.operands], kind.wanted
+    zero = "sum([x - x for x in xs])" if rule.many else " + ".join(f"({x} - {x})" for x in rule.operands)
     store = "store(m, {0} + lane_, formula({1!r}))" if not rule.many else "store_each(m, d_, lane_, {1!r})"
     slopes = [store.format(row, text) for row, text, want in zip(rows, partials, wanted, strict=True) if want]
     return KIND.format(
-        value=value, places="; ".join(places), operands="; ".join(operands), slopes="; ".join(slopes or ["0"])
+        value=value,
+        zero="0" if rule.name in PASSING else zero,
+        places="; ".join(places),
+        operands="; ".join(operands),
+        slopes="; ".join(slopes or ["0"]),
     )
 
 
@@ -445,13 +452,14 @@ def driver(one_lane: bool) -> Loops:
     if one_lane:
         each = [NEURONS.format(count=count) for count in (4, 1)]
         return Loops(1, SUMS_OF_PRODUCTS, *each, LAYER_OF_ONE, OUTER_OF_ONE, LOOPS)
-    tile = 4 if has_many_registers() else 2
+    wide, tile = (8, 4) if has_many_registers() else (4, 2)
     blocks = {name: BLOCKS.format(count=count).strip() for name, count in (("four", 4), ("one", 1))}
-    texts = [SUMS_OF_PRODUCTS, NEURONS.format(count=4), NEURON.format(**blocks), LAYER]
+    texts = [NEURONS.format(count=count) for count in {wide, 4}]
     for neurons in (tile, 1):
         texts += [WEIGHTS.format(neurons=neurons, inputs=inputs) for inputs in (4, 2, 1)]
         texts += [WEIGHTS_OF_A_LAYER.format(neurons=neurons), BIASES.format(neurons=neurons)]
-    return Loops(WIDTH, *texts, OUTER.replace("TILE", str(tile)), LOOPS)
+    texts += [NEURON.format(**blocks), LAYER.replace("WIDE", str(wide)), OUTER.replace("TILE", str(tile))]
+    return Loops(WIDTH, SUMS_OF_PRODUCTS, *texts, LOOPS)
 
 
 @lru_cache(maxsize=128)

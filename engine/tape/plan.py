@@ -67,12 +67,10 @@ class Program(NamedTuple):
     layers: Integers  # see layers.py: a line of numbers for each
     lists: Integers  # the rows that layers read
     spread: Integers  # the scalars that are read as rows
-    checked: Integers  # the rows that show whether every value is finite
     kinds: Integers  # the address of each kind's loop; tape.py fills it in
     instructions: int  # how many
     run_count: int
     spread_count: int
-    checked_count: int
     parameters: int  # how many
     inputs: int
     first_input: int  # and the row of the first
@@ -112,7 +110,6 @@ def flatten(E: Value, inputs: Sequence[Value] | None = None) -> Flat:
     (x, y), (dx, dy) = layout.operands(stop), layout.contributed()
     found = layout.layers
     lines, lists, back = found.records(layout)
-    checked = layout.checked()
     arrays = (
         code,
         x,
@@ -126,10 +123,9 @@ def flatten(E: Value, inputs: Sequence[Value] | None = None) -> Flat:
         lines,
         lists,
         layout.spread,
-        checked,
         np.zeros(len(kinds), np.int64),
     )
-    counts = (len(code), len(sums[1]), 0 if graph.one_lane else len(layout.spread), len(checked))
+    counts = (len(code), len(sums[1]), 0 if graph.one_lane else len(layout.spread))
     rows = (layout.scalars, layout.first, layout.first_gradient, layout.seed, int(layout.row[graph.nodes - 1]))
     first_ranged = FIRST_KIND + sum(not ranged(kind.rule) for kind in kinds)
     sizes = (*counts, len(graph.parameters), len(graph.input))
@@ -343,18 +339,6 @@ class Layout:
             _in_runs(self.place[target[~inner]], self._rows(factor[~inner]), upstream[~inner]),
         )
 
-    def checked(self) -> Integers:
-        """The rows that show an infinity or NaN, wherever it came up: E's, and those that others than PASSING read.
-
-        A sum, difference or product of one isn't finite either; relu, say, may hide it.
-        """
-        graph = self.graph
-        passing = graph.made_by(lambda rule: rule in PASSING)
-        read = np.zeros(graph.size, bool)
-        read[graph.operand[~passing[graph.consumer]]] = True
-        read[graph.nodes - 1] = True
-        return self._rows(self.made[read[self.made]])
-
     def _weights(self, which: Any) -> Integers:
         """The places of scalars; in a single lane, where these are the first rows, any row will do."""
         places: Integers = (self.row if self.graph.one_lane else self.place)[which].astype(np.uint32)
@@ -377,6 +361,3 @@ def _in_runs(target: Integers, factor: Integers, upstream: Integers) -> tuple[In
     begin = np.concatenate([[0], np.flatnonzero(np.diff(upstream)) + 1])[: len(upstream)]
     parts = (np.append(begin, len(upstream)), upstream[begin], factor, target)
     return tuple(each.astype(np.uint32) for each in parts)
-
-
-PASSING = [RULES[name] for name in ("add", "sub", "mul", "neg", "total")]  # not finite where an operand isn't
