@@ -138,23 +138,23 @@ class Graph:
 
     def __init__(self, E: Value, inputs: Sequence[Value] | None) -> None:
         order = topological_order(E)
-        number = dict(zip(order, range(len(order)), strict=True))
+        number: dict[Any, int] = dict(zip(order, range(len(order)), strict=True))
         constants = [1.0]
 
         def numbered(constant: float) -> int:
             constants.append(constant)
             return 1 - len(constants)
 
-        given = [node.inputs for node in order]
-        operands = [numbered(x) if type(x) is float else number[x] for xs in given for x in xs]
-        places = {rule: place for place, rule in enumerate(dict.fromkeys(node.rule for node in order if node.rule))}
-        self.nodes, self.one_lane, self.rules = len(order), inputs is None, list(places)
-        self.rule = np.array([places.get(node.rule, -1) for node in order], np.int32)  # of each node; a leaf's is -1
-        self.count = np.array(list(map(len, given)), np.int32)
+        # without lists beside the order, which would take more memory than all else
+        read = (numbered(x) if type(x) is float else number[x] for node in order for x in node.inputs)
+        signed = np.fromiter(read, np.int64)
+        self.count = np.fromiter((len(node.inputs) for node in order), np.int32, len(order))
+        places: dict[Rule | None, int] = {None: -1}
+        self.rule = np.fromiter((places.setdefault(node.rule, len(places) - 1) for node in order), np.int32, len(order))
+        self.nodes, self.one_lane, self.rules = len(order), inputs is None, [rule for rule in places if rule]
         self.start = np.cumsum(self.count) - self.count
         bits, which = np.unique(np.array(constants).view(np.int64), return_inverse=True)  # 0.0 and -0.0 are two
         self.constants, self.one = bits.view(np.float64), self.nodes + int(which[0])
-        signed = np.array(operands, np.int64)
         self.operand = np.where(signed < 0, self.nodes + which[np.maximum(-signed, 0)], signed).astype(np.int32)
         self.consumer = np.repeat(np.arange(self.nodes, dtype=np.int32), self.count)
         self.slot = np.arange(len(signed), dtype=np.int32) - self.start[self.consumer]

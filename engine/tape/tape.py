@@ -2,7 +2,7 @@
 
 Every node stays a scalar with a name; the tape is a second way to run the same graph. Without inputs it gives the
 engine's numbers, bit for bit. In a batch, exp, tanh and what is made of them are computed for many samples at once, to
-2.3 units of the last place; all else is as in the engine. plan.py flattens the graph and loops.py makes the loops from
+1.6 units of the last place; all else is as in the engine. plan.py flattens the graph and loops.py makes the loops from
 the table; here is what one calls.
 """
 

@@ -37,9 +37,9 @@ Law = tuple[Callable[[mpf], Any], float, Callable[[mpf], Any], float]
 LAWS: dict[str, Law] = {  # the value, how many units of the last place it may be off; the slope, and how many it may
     "exp": (mpmath.exp, 1.0, mpmath.exp, 1.0),
     "tanh": (mpmath.tanh, 1.6, lambda x: mpmath.sech(x) ** 2, 5.0),
-    "sigmoid": (sigma, 2.3, lambda x: sigma(x) * sigma(-x), 5.0),
-    "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)) if x < 0 else x + mpmath.log1p(mpmath.exp(-x)), 1.6, sigma, 2.3),
-    "silu": (lambda x: x * sigma(x), 3.0, lambda x: (sigma(x), x * sigma(x) * sigma(-x)), 9.0),
+    "sigmoid": (sigma, 1.6, lambda x: sigma(x) * sigma(-x), 5.0),
+    "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)) if x < 0 else x + mpmath.log1p(mpmath.exp(-x)), 1.6, sigma, 1.6),
+    "silu": (lambda x: x * sigma(x), 2.5, lambda x: (sigma(x), x * sigma(x) * sigma(-x)), 5.0),
 }
 
 
