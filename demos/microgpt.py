@@ -210,13 +210,14 @@ def train(
 
 
 def read_names(path: str | Path) -> list[str]:
-    """The names of a file, a line each, shuffled, always in the same way. Raises OSError for what is no such file."""
+    """The names of a file, a line each, shuffled, always in the same way. Raises OSError where there are none."""
     try:
         names = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        names = []
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OSError(f"{path}: it can't be read as a text file in UTF-8: {reason}") from None
     if not names:
-        raise OSError(f"{path} holds no names; a text file with a name on each line is expected")
+        raise OSError(f"{path}: it holds no names; a line with a name is expected, or several")
     Random(0).shuffle(names)
     return names
 

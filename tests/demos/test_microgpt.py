@@ -136,7 +136,7 @@ def test_as_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b" \n", "holds no names"), (b"\xff\xfe", "holds no names"), (None, "No such file")]
+    ("content", "said"), [(b" \n", "holds no names"), (b"\xff\xfe", "in UTF-8: 'utf-8' codec"), (None, "No such file")]
 )
 def test_a_file_without_names_is_said_in_a_sentence(content: bytes | None, said: str, tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
