@@ -11,7 +11,7 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.networks import MLP, Layer, Neuron, RegressionMLP
-from nn.optimizers import SGD, Adam
+from nn.optimizers import SGD, Adam, AdamW
 from nn.saving import load
 from nn.training import History, fit
 
@@ -19,6 +19,7 @@ __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "AdamW",
     "History",
     "Layer",
     "Module",

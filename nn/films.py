@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine import Value, topological_order
 from nn.losses import half_mean_squared_error
 from nn.module import Module
-from nn.optimizers import SGD, Adam
+from nn.optimizers import SGD, Optimizer
 
 if TYPE_CHECKING:
     from engine.pictures.film import Film
@@ -18,7 +18,7 @@ def film_training(
     model: Module,
     X: Sequence[Sequence[float]],
     T: Sequence[Sequence[float]],
-    optimizer: SGD | Adam | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 50,
 ) -> Film:
     """Trains a small network on all samples at once, and films it: half the mean squared error E, epoch by epoch.
@@ -43,6 +43,7 @@ def film_training(
             optimizer.zero_grad()
             E.backward()
             optimizer.step()
+            optimizer.epoch += 1
     try:
         set_data(leaves, run[0])  # the film begins with the first epoch
         return film(half_mean_squared_error([model(x) for x in X], T), run=run)

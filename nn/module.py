@@ -84,7 +84,8 @@ class Module:
     def save(self, path: str, optimizer: Any = None) -> None:
         """Writes the weights and the shape as JSON, for nn.load; the file is whole or not there. Raises OSError.
 
-        With an optimizer of this model, what it remembers of each parameter goes along: training can be resumed.
+        With an optimizer of this model, its settings, its epoch and what it remembers of each parameter go along:
+        training can be resumed.
         """
         data = self.as_dict()
         if optimizer is not None:
@@ -93,7 +94,12 @@ class Module:
                 for path, parameter in self.named_parameters().items()
                 if parameter in optimizer.state
             }
-            data["optimizer"] = {"kind": type(optimizer).__name__, "state": remembered}
+            data["optimizer"] = {
+                "kind": type(optimizer).__name__,
+                "settings": optimizer.settings,
+                "epoch": optimizer.epoch,
+                "state": remembered,
+            }
         write_atomically(path, json.dumps(data, indent=1) + "\n")
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ step() computes every new number before it sets the first, so that an overflow l
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
@@ -16,8 +15,8 @@ from typing import Any, ClassVar, TypeAlias
 from engine import DomainError, Value
 from engine.formulas import float_functions, python_source
 from nn.module import Module, shortened
+from nn.rates import Rate, Rates, check_number, is_per_layer, listed, rate_at, typed
 
-Rate: TypeAlias = float | Sequence[float]
 State: TypeAlias = Sequence[float]
 Formulas: TypeAlias = Mapping[str, str]
 
@@ -25,58 +24,74 @@ Formulas: TypeAlias = Mapping[str, str]
 class Optimizer:
     """What optimizers share: the parameters, a learning rate for all or one per layer, and the step.
 
+    A learning rate is a number, or a function of the epoch, such as lambda epoch: 0.1 * 0.9**epoch; as in PyTorch's
+    LambdaLR the first epoch is 0. The present one is .epoch: fit counts it on, also from one call to the next, and a
+    loop written by hand does so itself, optimizer.epoch += 1.
+
     An optimizer of one's own is a subclass with formulas in the notation of the table, line after line: those of `each`
-    say what becomes of a parameter, by its `slope`, its state (which begins as `start`), the `settings` and what was
-    computed before; the line "step" is the change for a learning rate of 1. What is the same for all parameters,
+    say what becomes of a parameter w, by `w`, its `slope`, its state (which begins as `start`), the `settings` and what
+    was computed before; the line "step" is the change for a learning rate of 1. What is the same for all parameters,
     such as a number of steps, is computed `once`. Or it is a subclass with a step() of its own.
     """
 
     start: ClassVar[Mapping[str, float]] = {}
     once: ClassVar[Formulas] = {}
-    each: ClassVar[Formulas] = {"step": "slope"}
+    each: ClassVar[Formulas] = {"slope": "slope + weight_decay * w", "step": "slope"}
 
     @property
     def settings(self) -> dict[str, float]:
-        """The numbers that the formulas use beside slope and state."""
-        return {}
+        """The numbers that the formulas use beside w, slope and state."""
+        return {"weight_decay": self.weight_decay}
 
-    def __init__(self, model: Module | Sequence[Value], learning_rate: Rate, weight_decay: float) -> None:
+    def __init__(self, model: Module | Sequence[Value], learning_rate: Rates, weight_decay: float = 0.0) -> None:
         check_movable(model)
-        self.model, self.learning_rate = model, learning_rate
+        self.model, self.learning_rate, self.epoch = model, learning_rate, 0
         self.state: dict[Value, State] = {}
         self.weight_decay = check_number("weight_decay", weight_decay)
+        if weight_decay and not any("weight_decay" in formula for formula in self.each.values()):
+            kind = type(self).__name__
+            raise ValueError(f"{kind} takes no weight_decay: its formulas have no slope + weight_decay * w")
         if not self.rates():
             raise ValueError(f"{model!r} has no parameters, and {type(self).__name__} needs at least one to move")
         if isinstance(learning_rate, Real):
             self.learning_rate = check_number("learning_rate", learning_rate)
 
     def __repr__(self) -> str:
-        shown = {"learning_rate": self.learning_rate}
-        shown |= {key: value for key, value in sorted(vars(self).items()) if key not in ("model", "state") and value}
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+        from inspect import signature
+
+        texts = [f"learning_rate={typed(self.learning_rate)}"]
+        for name, each in signature(type(self)).parameters.items():
+            given = vars(self).get(name, each.default)
+            if name not in ("model", "learning_rate") and given != each.default:
+                texts.append(f"{name}={given!r}")
+        return f"{type(self).__name__}({', '.join(texts)})"
 
     def parameters(self) -> list[Value]:
         return self.model.parameters() if isinstance(self.model, Module) else list(self.model)
 
-    def rates(self) -> dict[Value, float]:
-        """The learning rate of each parameter. Raises ValueError for rates that aren't positive, or too many or few."""
-        if not isinstance(self.learning_rate, Sequence) or isinstance(self.learning_rate, str):
-            return dict.fromkeys(self.parameters(), check_number("learning_rate", self.learning_rate, above_zero=True))
+    def groups(self) -> list[tuple[Rate, list[Value]]]:
+        """Each learning rate with its parameters: one for all, or one for each layer. ValueError if they don't fit."""
+        rates = listed(self.learning_rate)
+        if not is_per_layer(self.learning_rate):
+            return [(rates[0], self.parameters())]
         layers = getattr(self.model, "layers", None)
-        if not layers or len(layers) != len(self.learning_rate):
+        if not layers or len(layers) != len(rates):
             count = f"{len(layers)} layers" if layers else "no .layers"
-            raise ValueError(
-                f"learning_rate: {len(self.learning_rate)} learning rates were given for a model of {count}"
-            )
-        numbers = [check_number("learning_rate", rate, above_zero=True) for rate in self.learning_rate]
-        rates = {
-            parameter: rate for layer, rate in zip(layers, numbers, strict=True) for parameter in layer.parameters()
-        }
+            raise ValueError(f"learning_rate: {len(rates)} learning rates were given for a model of {count}")
+        found = [(rate, layer.parameters()) for rate, layer in zip(rates, layers, strict=True)]
+        inside = {parameter for _, parameters in found for parameter in parameters}
         for parameter in self.parameters():
-            if parameter not in rates:
+            if parameter not in inside:
                 raise ValueError(
                     f"learning_rate has one for each layer, and {parameter.label} is in none: give one for all"
                 )
+        return found
+
+    def rates(self) -> dict[Value, float]:
+        """Each parameter's learning rate in the present epoch. ValueError for one that isn't above 0, or too many."""
+        rates: dict[Value, float] = {}
+        for rate, parameters in self.groups():
+            rates |= dict.fromkeys(parameters, rate_at(rate, self.epoch))
         return rates
 
     def zero_grad(self) -> None:
@@ -90,8 +105,8 @@ class Optimizer:
         state, settings, change = dict(self.state), self.settings.values(), self.change()
         for parameter, rate in self.rates().items():
             if parameter.grad is not None:
-                slope = parameter.grad + self.weight_decay * parameter.data
-                step, *state[parameter] = change(slope, *self.state.get(parameter, self.start.values()), *settings)
+                memory = self.state.get(parameter, self.start.values())
+                step, *state[parameter] = change(parameter.grad, parameter.data, *memory, *settings)
                 numbers[parameter] = parameter.data - rate * step
                 if not math.isfinite(numbers[parameter]):
                     raise DomainError(
@@ -103,22 +118,22 @@ class Optimizer:
         self.state = state
 
     def change(self) -> Callable[..., State]:
-        """The formulas as a function of floats: of the slope, the state and the settings."""
+        """The formulas as a function of floats: of the slope, w, the state and the settings."""
         state, count = list(self.start), len(self.start)
         given = (*state, *self.settings)
         if not self.once:
-            return function(self.each, ("slope", *given), ("step", *state))
-        own = function(self.each, ("slope", *given, *self.once), ("step", *state))
+            return function(self.each, ("slope", "w", *given), ("step", *state))
+        own = function(self.each, ("slope", "w", *given, *self.once), ("step", *state))
         common = [i for i, name in enumerate(state) if name in self.once]
         further = [i for i, name in enumerate(self.once) if name not in state]
         shared = cache(function(self.once, given, tuple(self.once)))  # most parameters have made as many steps
 
-        def change(slope: float, *given: float) -> State:
+        def change(slope: float, w: float, *given: float) -> State:
             now = list(given)
             made = shared(*[x if i in common or i >= count else 0.0 for i, x in enumerate(given)])
             for i in common:
                 now[i] = made[list(self.once).index(state[i])]
-            return own(slope, *now, *[made[i] for i in further])
+            return own(slope, w, *now, *[made[i] for i in further])
 
         return change
 
@@ -141,37 +156,50 @@ def function(formulas: Formulas, names: tuple[str, ...], results: tuple[str, ...
 class SGD(Optimizer):
     """Gradient descent, w ← w - ρ ∂E/∂w, equations (12) to (14), with one rate for all or one per layer, ρ1, ρ2.
 
-    With momentum m, the change is v ← m·v + ∂E/∂w (Polyak, 1964, in PyTorch's form); weight_decay λ adds λ·w to ∂E/∂w.
-    Raises ValueError for numbers out of range.
+    With momentum m, the change is v ← m·v + ∂E/∂w (Polyak, 1964), and with nesterov ∂E/∂w + m·v after that (Nesterov,
+    1983), both in PyTorch's form (Sutskever et al., 2013); weight_decay λ adds λ·w to ∂E/∂w. A rate may be a function
+    of the epoch, from 0: see Optimizer. Raises ValueError for numbers out of range, and for nesterov without momentum.
 
     >>> w = Value(1.5)
     >>> sgd = SGD([w], learning_rate=0.1)
     >>> (w * w).backward(); sgd.step(); w.data
     1.2
+    >>> SGD([w], lambda epoch: 0.1 * 0.9**epoch, momentum=0.9, nesterov=True)
+    SGD(learning_rate=<lambda>, momentum=0.9, nesterov=True)
     """
 
     start: ClassVar = {"velocity": 0.0}
-    each: ClassVar = {"velocity": "momentum * velocity + slope", "step": "velocity"}
+    each: ClassVar = {
+        "slope": "slope + weight_decay * w",
+        "velocity": "momentum * velocity + slope",
+        "step": "slope + momentum * velocity if nesterov > 0 else velocity",
+    }
 
     def __init__(
         self,
         model: Module | Sequence[Value],
-        learning_rate: Rate = 0.1,
+        learning_rate: Rates = 0.1,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         super().__init__(model, learning_rate, weight_decay)
-        self.momentum = check_number("momentum", momentum)
+        self.momentum, self.nesterov = check_number("momentum", momentum), bool(nesterov)
+        if nesterov not in (True, False) or (nesterov and not momentum):
+            raise ValueError(
+                "nesterov is True or False, and looks ahead by a momentum, such as momentum=0.9; given were "
+                f"nesterov={nesterov!r} and momentum={momentum!r}"
+            )
 
     @property
     def settings(self) -> dict[str, float]:
-        return {"momentum": self.momentum}
+        return super().settings | {"momentum": self.momentum, "nesterov": float(self.nesterov)}
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba, 2015, algorithm 1, with their β1 = 0.9, β2 = 0.999, ε = 1e-8); weight_decay as in SGD.
+    """Adam (Kingma and Ba, 2015, algorithm 1): betas are their β1 and β2, eps their ε.
 
-    Raises ValueError for numbers out of range.
+    Learning rates and weight_decay are as in SGD. Raises ValueError for numbers out of range.
 
     >>> w = Value(1.5)
     >>> adam = Adam([w], learning_rate=0.1)
@@ -186,20 +214,52 @@ class Adam(Optimizer):
         "of_size": "sqrt(1 - beta2**steps)",
     }
     each: ClassVar = {
+        "slope": "slope + weight_decay * w",
         "mean": "beta1 * mean + rest1 * slope",
         "size": "hypot(sqrt(beta2) * size, sqrt(rest2) * slope)",  # the root of the mean square, which may overflow
         "step": "mean / of_mean / (size / of_size + eps)",
     }
-    betas, eps = (0.9, 0.999), 1e-8
 
-    def __init__(self, model: Module | Sequence[Value], learning_rate: Rate = 0.001, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: Module | Sequence[Value],
+        learning_rate: Rates = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(model, learning_rate, weight_decay)
+        self.betas, self.eps = check_betas(betas), check_number("eps", eps, above_zero=True)
 
     @property
     def settings(self) -> dict[str, float]:
         beta1, beta2 = self.betas
         rest1, rest2 = (float(1 - Fraction(str(beta))) for beta in self.betas)  # 1 - 0.9 isn't 0.1
-        return {"beta1": beta1, "rest1": rest1, "beta2": beta2, "rest2": rest2, "eps": self.eps}
+        return super().settings | {"beta1": beta1, "rest1": rest1, "beta2": beta2, "rest2": rest2, "eps": self.eps}
+
+
+class AdamW(Adam):
+    """Adam with decoupled decay, w ← w - ρ (adam's step + λ·w) (Loshchilov and Hutter, 2019, algorithm 2, as PyTorch).
+
+    The decay λ, weight_decay, is no part of the slope, so that it isn't divided by its size. Raises as Adam does.
+
+    >>> w = Value(1.5)
+    >>> w.grad = 0.0  # what is left is the decay, by 0.1 * 0.2 of w
+    >>> AdamW([w], learning_rate=0.1, weight_decay=0.2).step(); round(w.data, 6)
+    1.47
+    """
+
+    each: ClassVar = {**Adam.each, "slope": "slope", "step": f"{Adam.each['step']} + weight_decay * w"}
+
+    def __init__(
+        self,
+        model: Module | Sequence[Value],
+        learning_rate: Rates = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(model, learning_rate, betas, eps, weight_decay)
 
 
 def check_movable(model: object) -> None:
@@ -215,11 +275,12 @@ def check_movable(model: object) -> None:
         raise ValueError("an optimizer moves a Module, or a list of leaves: write [w] for a single one")
 
 
-def check_number(name: str, number: Any, above_zero: bool = False) -> float:
-    """The number, NumPy's as a float. ValueError unless it is finite, and from 0 up or above 0."""
-    good = isinstance(number, Real) and not isinstance(number, bool)
-    good = good and abs(number if isinstance(number, int) else float(number)) <= sys.float_info.max
-    if not good or number < 0 or (above_zero and number == 0):
-        wanted = "above 0" if above_zero else "from 0 up"
-        raise ValueError(f"{name} is a finite number {wanted}; given was {shortened(number)}")
-    return number if type(number) in (int, float) else float(number)
+def check_betas(betas: Any) -> tuple[float, float]:
+    """Two numbers from 0 to below 1, as a tuple. Raises ValueError for anything else."""
+    try:
+        beta1, beta2 = (check_number("a beta", beta) for beta in betas)
+        if beta1 < 1 and beta2 < 1:
+            return beta1, beta2
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"betas are two numbers from 0 to below 1, such as (0.9, 0.999); given was {shortened(betas)}")

@@ -44,15 +44,15 @@ class Run:
         self.keep()
 
     def keep(self) -> None:
-        """Takes the present weights, and the optimizer's memory, for good ones."""
+        """Takes the present weights, and the optimizer's memory and epoch, for good ones."""
         self.good = [parameter.data for parameter in self.parameters]
-        self.good_state = dict(self.optimizer.state)
+        self.good_state, self.good_epoch = dict(self.optimizer.state), self.optimizer.epoch
 
     def restore(self) -> None:
-        """Puts the last good weights back, and the optimizer's memory."""
+        """Puts the last good weights back, and the optimizer's memory and epoch."""
         for parameter, data in zip(self.parameters, self.good, strict=True):
             parameter.data = data
-        self.optimizer.state = self.good_state
+        self.optimizer.state, self.optimizer.epoch = self.good_state, self.good_epoch
 
     def begin(self, epochs: int) -> float:
         """E before the first epoch."""
@@ -69,6 +69,7 @@ class Run:
                 self.step()
             self.orders.pop(0)
         self.epoch += 1
+        self.optimizer.epoch += 1
         return [self._measured(gradients=most > 1)]
 
     def finish(self) -> None:

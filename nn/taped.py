@@ -20,29 +20,31 @@ from engine.tape.loops import WIDTH, Loops
 from engine.tape.tape import Tape, address, recording
 from nn.losses import ANY_TARGETS
 from nn.optimizers import Optimizer
+from nn.rates import is_scheduled, upcoming
 from nn.run import Parted, Run, loss_of
 
 UPDATE = """
-def update(w: floats, gradient: floats, rates: floats, decay: float, settings: floats, state: floats, stride: int,
-           count: int) -> float:
+def update(w_: floats, slopes_: floats, rates_: floats, settings_: floats, state_: floats, row_: int,
+           count_: int) -> float:
     {settings}
     {common}
     {once}
-    wrong = spread(0.0)
-    for q in range(0, count, WIDTH):
+    wrong_ = spread(0.0)
+    for q_ in range(0, count_, WIDTH):
         {state}
-        before = load(w, q)
-        slope = load(gradient, q) + decay * before
+        w = load(w_, q_)
+        slope = load(slopes_, q_)
+        before_ = w
         {each}
-        moved = load(rates, q) != 0.0
-        after = select(moved, before - load(rates, q) * step, before)
-        store(w, q, after)
-        wrong = wrong + (after - after)
+        moved_ = load(rates_, q_) != 0.0
+        after_ = select(moved_, before_ - load(rates_, q_) * step, before_)
+        store(w_, q_, after_)
+        wrong_ = wrong_ + (after_ - after_)
         {kept}
-    total = 0.0
-    for j in unroll(WIDTH):
-        total = total + lane(wrong, j)
-    return total
+    total_ = 0.0
+    for j_ in unroll(WIDTH):
+        total_ = total_ + lane(wrong_, j_)
+    return total_
 """
 TRAIN = """
 def copied(numbers: floats, to: floats, count: int):
@@ -51,7 +53,7 @@ def copied(numbers: floats, to: floats, count: int):
 
 def train(replay: int, p: program, w: floats, m: floats, columns: floats, stride: int, count: int, lanes: int,
           orders: words, size: int, batch_lanes: int, epochs: int, until: float, values: floats, sums: floats,
-          gradient: floats, rates: floats, decay: float, settings: floats, state: floats, state_stride: int,
+          gradient: floats, rates: floats, rates_stride: int, settings: floats, state: floats, state_stride: int,
           states: int, kept: floats, errors: floats) -> float:
     there = 0
     for epoch in range(epochs):
@@ -59,7 +61,7 @@ def train(replay: int, p: program, w: floats, m: floats, columns: floats, stride
         copied(state, kept, states * state_stride)
         bad = 0.0
         if size == 0:
-            bad = update(w, gradient, rates, decay, settings, state, state_stride, p.parameters)
+            bad = update(w, gradient, past(rates, epoch * rates_stride), settings, state, state_stride, p.parameters)
             error = nan
             if bad == 0.0:
                 error = at(replay, p, w, m, columns, stride, orders, there, count, lanes, values, sums, gradient, 1)
@@ -75,7 +77,8 @@ def train(replay: int, p: program, w: floats, m: floats, columns: floats, stride
                           values, sums, gradient, 1)
                 bad = mean - mean
                 if bad == 0.0:
-                    bad = update(w, gradient, rates, decay, settings, state, state_stride, p.parameters)
+                    bad = update(w, gradient, past(rates, epoch * rates_stride), settings, state, state_stride,
+                                 p.parameters)
                 start = start + size
             error = nan
             if bad == 0.0:
@@ -90,6 +93,7 @@ def train(replay: int, p: program, w: floats, m: floats, columns: floats, stride
     return number(epochs)
 """
 A_WHILE = 0.1  # seconds in the compiled loop: so long Ctrl-C and the progress bar wait
+AHEAD = 1000  # epochs, for which a schedule is asked at once
 COMPARED, AT_LAST = 5, 3  # samples
 
 
@@ -125,12 +129,11 @@ class TapedRun(Run):
     def advance(self, most: int, until: float | None) -> list[float]:
         if self.loop is None or (state := self._state()) is None:
             return super().advance(most, until)
-        optimizer, parameters, rates = self.optimizer, self.tape.ordered, self.rates
-        epochs = min(most, self.epochs)
+        optimizer, parameters = self.optimizer, self.tape.ordered
+        rates, epochs = self._rates(min(most, self.epochs), state.shape[1])
         orders = np.array(self.shuffled(epochs) if self.batch_size else [[]], np.int64)
         errors, kept, start = np.zeros(epochs), np.zeros(state.size + state.shape[1]), time.perf_counter()
-        steps, settings = np.zeros(state.shape[1]), np.array([*optimizer.settings.values(), 0.0], np.float64)
-        steps[: len(parameters)] = [rates.get(each, 0.0) for each in parameters]
+        settings = np.array([*optimizer.settings.values(), 0.0], np.float64)
         self.gradient[: len(parameters)] = [parameter.grad or 0.0 for parameter in parameters]
         self.tape.load()
         lanes = self.tape.lanes(min(self.batch_size or 1, len(self.table)))
@@ -138,7 +141,7 @@ class TapedRun(Run):
             "train", self.tape.loops.address("replay"), *self.tape.state(max(self.lanes, lanes)),
             *self._data(), *map(address, (orders,)), self.batch_size or 0, lanes, epochs,
             -math.inf if until is None else float(until), *map(address, (self.values, self.tape.sums, self.gradient)),
-            address(steps), float(optimizer.weight_decay), *map(address, (settings, state)), state.shape[1],
+            address(rates), state.shape[1] if len(rates) > 1 else 0, *map(address, (settings, state)), state.shape[1],
             len(state), address(kept), address(errors),
         ))  # fmt: skip
         if not done:  # a number that isn't finite: the other run says which
@@ -146,10 +149,11 @@ class TapedRun(Run):
         self.epochs = max(1, int(epochs * A_WHILE / (time.perf_counter() - start)))
         del self.orders[:done]
         self.epoch += done
+        optimizer.epoch += done
         for parameter, number, slope, numbers in zip(
             parameters, self.tape.scalars.tolist(), self.gradient.tolist(), state.T.tolist(), strict=False
         ):
-            if parameter in rates:
+            if parameter in self.rates:
                 parameter.data, parameter.grad = number, slope
                 optimizer.state[parameter] = numbers
         self.keep()
@@ -159,6 +163,19 @@ class TapedRun(Run):
 
     def _data(self) -> tuple[int, ...]:
         return address(self.columns), self.columns.shape[1], len(self.table), self.lanes
+
+    def _rates(self, epochs: int, width: int) -> tuple[Any, int]:
+        """The learning rates, a row for each of the next epochs or one for all of these; and how many they are."""
+        parameters, learning_rate = self.tape.ordered, self.optimizer.learning_rate
+        if not is_scheduled(learning_rate):
+            table = np.zeros((1, width))
+            table[0, : len(parameters)] = [self.rates.get(each, 0.0) for each in parameters]
+            return table, epochs
+        rows = np.array(upcoming(learning_rate, self.optimizer.epoch, min(epochs, AHEAD)))
+        table, place = np.zeros((len(rows), width)), {each: q for q, each in enumerate(parameters)}
+        for column, (_, members) in zip(rows.T, self.optimizer.groups(), strict=True):
+            table[:, [place[each] for each in members if each in place]] = column[:, None]
+        return table, len(rows)
 
     def _state(self) -> Any:
         """The parameters' state, a row for each number of it; None if what is computed once isn't the same for all."""
@@ -268,11 +285,11 @@ def _compiled(once: Any, each: Any, start: tuple[str, ...], settings: tuple[str,
         return ("\n" + " " * indent).join(texts) or "0"
 
     update = UPDATE.format(
-        settings=lines(4, [f"{name} = settings[{i}]" for i, name in enumerate(settings)]),
-        common=lines(4, [f"{name} = state[{i} * stride]" for i, name in enumerate(start) if name in common]),
+        settings=lines(4, [f"{name} = settings_[{i}]" for i, name in enumerate(settings)]),
+        common=lines(4, [f"{name} = state_[{i} * row_]" for i, name in enumerate(start) if name in common]),
         once=lines(4, [f"{name} = formula({text!r})" for name, text in once]),
-        state=lines(8, [f"{x} = load(state, {i} * stride + q)" for i, x in enumerate(start) if x not in common]),
+        state=lines(8, [f"{x} = load(state_, {i} * row_ + q_)" for i, x in enumerate(start) if x not in common]),
         each=lines(8, [f"{name} = formula({text!r})" for name, text in each]),
-        kept=lines(8, [f"store(state, {i} * stride + q, {name})" for i, name in enumerate(start)]),
+        kept=lines(8, [f"store(state_, {i} * row_ + q_, {name})" for i, name in enumerate(start)]),
     )  # fmt: skip
     return Loops(WIDTH, update + TRAIN)

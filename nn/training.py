@@ -16,7 +16,8 @@ from engine.domain import number
 from engine.text.monospace import Monospaced
 from nn.losses import BY_CLASS, LOSSES, Loss, half_mean_over_outputs, one_hot
 from nn.module import Module, Rows, as_lists, check_size
-from nn.optimizers import SGD, Optimizer, check_number
+from nn.optimizers import SGD, Optimizer
+from nn.rates import check_number, is_scheduled, shown
 from nn.run import Parted, Run, Table
 
 BACKENDS = ("auto", "tape", "eager")
@@ -116,7 +117,8 @@ def fit(
     (default: half the squared error over K, so that E is half_mean_squared_error; "mse" is twice that, PyTorch's). For
     softmax_cross_entropy and hinge a target may be a class, from 0 to K - 1. An epoch is one step of the
     optimizer (default: SGD at 0.1) on all samples, or with batch_size a step on each batch of a new shuffle (drawn from
-    seed); the E of the history then costs an extra forward pass an epoch. Stops early once E <= until.
+    seed); the E of the history then costs an extra forward pass an epoch. Stops early once E <= until. A learning rate
+    that is a function of the epoch is that of optimizer.epoch, which goes on from fit to fit, and stands in the bar.
 
     backend="tape" replays the graph of one sample in compiled loops, "eager" builds one for each sample in each epoch:
     the same history to 1e-9, where training doesn't magnify rounding, thousands of times slower. "auto" takes the
@@ -128,7 +130,8 @@ def fit(
 
     Raises ValueError for data, names or numbers that don't fit, before anything is trained, and TypeError for a model
     or a loss that returns something else than Values. Training that diverges raises DomainError with the epoch, the
-    sample and the operation; then, and on Ctrl-C, the model keeps the last weights for which E was finite.
+    sample and the operation; then, on Ctrl-C, and where a schedule gives an epoch no rate above 0 (ValueError), the
+    model keeps the last weights for which E was finite.
 
     >>> import nn
     >>> model = nn.RegressionMLP(inputs=1, hidden=4, seed=0)
@@ -174,14 +177,17 @@ def fit(
 
 def _trained(run: Run, epochs: int, until: float | None, progress: bool, watch: Watched | None) -> History:
     errors: list[float] = []
-    tqdm = _progress_bar()
+    tqdm, rates = _progress_bar(), run.optimizer.learning_rate
     try:
         with tqdm(total=epochs, disable=not progress, desc="training", unit=" epochs") as bar:
             errors = [run.begin(epochs)]
             while True:
-                bar.set_postfix_str(f"E = {errors[-1]:.6g}", refresh=False)
+                said = f"E = {errors[-1]:.6g}"
+                if progress and len(errors) > 1 and is_scheduled(rates):
+                    said += f", learning rate {shown(rates, run.optimizer.epoch - 1)}"
+                bar.set_postfix_str(said, refresh=False)
                 if watch:
-                    bar.set_postfix_str(f"E = {errors[-1]:.6g}, in validation {watch.measure():.6g}", refresh=False)
+                    bar.set_postfix_str(f"{said}, in validation {watch.measure():.6g}", refresh=False)
                 over = len(errors) > epochs or (until is not None and errors[-1] <= until)
                 if over or (watch and watch.is_over()):
                     run.finish()

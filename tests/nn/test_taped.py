@@ -74,7 +74,7 @@ TASKS: dict[str, Task] = {  # a model, targets, a loss
 class Half(Optimizer):
     """An optimizer of one's own, without state."""
 
-    each: ClassVar = {"step": "sqrt(abs(slope)) * sign(slope) * 0.5"}
+    each: ClassVar = {"slope": "slope + weight_decay * w", "step": "sqrt(abs(slope)) * sign(slope) * 0.5"}
 
 
 class Rprop(Optimizer):
@@ -84,9 +84,10 @@ class Rprop(Optimizer):
 
     @property
     def settings(self) -> dict[str, float]:
-        return {"up": 1.2, "down": 0.5}
+        return super().settings | {"up": 1.2, "down": 0.5}
 
     each: ClassVar = {
+        "slope": "slope + weight_decay * w",
         "size": "size * (up if slope * before > 0 else down if slope * before < 0 else 1)",
         "before": "slope",
         "step": "size * tanh(slope)",
@@ -98,7 +99,7 @@ class Warm(Optimizer):
 
     start: ClassVar = {"steps": 0.0, "mean": 0.0}
     once: ClassVar = {"steps": "steps + 1", "rate": "1 - 0.5**steps"}
-    each: ClassVar = {"mean": "(mean + slope) / 2", "step": "mean / rate"}
+    each: ClassVar = {"mean": "(mean + slope) / 2", "step": "mean / rate + weight_decay * w"}
 
 
 class Halved(nn.SGD):
