@@ -96,7 +96,7 @@ class Module:
             }
             data["optimizer"] = {
                 "kind": type(optimizer).__name__,
-                "settings": optimizer.settings,
+                "settings": {name: float(number) for name, number in optimizer.settings.items()},
                 "epoch": optimizer.epoch,
                 "state": remembered,
             }

@@ -6,7 +6,6 @@ table, since torch's own lose the digits of their tails.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -19,7 +18,8 @@ from engine.readings.arrays import read
 from engine.rules import RULES, TABLE, Rule
 from nn.module import Module
 from nn.networks import MLP, Layer, Neuron, RegressionMLP
-from nn.optimizers import SGD, Adam, Optimizer
+from nn.optimizers import SGD, Adam, AdamW, Optimizer
+from nn.rates import is_scheduled
 
 Tensor: TypeAlias = Any
 Stage: TypeAlias = tuple[Any, str]  # a Linear, and the name of the activation after it
@@ -147,10 +147,11 @@ class Network(torch.nn.Module):
 def to_torch(model: Module, optimizer: Optimizer | None = None, native: bool = False) -> Any:
     """The model as a torch.nn.Module of float64 with the same weights, from rows (M, D) to outputs (M, K).
 
-    With an optimizer of it, SGD or Adam, (module, torch's optimizer), with the state of ours: training goes on as it
-    would have here. Activations are the table's; native=True takes torch's own, which are faster and lose the tails:
-    the derivatives of tanh at 20 and of sigmoid at 40 become 0. Raises ValueError for a model of one's own, whose
-    call torch can't know, and for an optimizer that torch hasn't got.
+    With an optimizer of it, SGD, Adam or AdamW, (module, torch's optimizer), with the state of ours: training goes on
+    as it would have here. Activations are the table's; native=True takes torch's own, which are faster and lose the
+    tails: the derivatives of tanh at 20 and of sigmoid at 40 become 0. Raises ValueError for a model of one's own,
+    whose call torch can't know, for an optimizer that torch hasn't got, and for learning rates that are functions of
+    the epoch, which torch keeps apart.
 
     >>> import nn
     >>> model = nn.RegressionMLP(inputs=2, hidden=3)
@@ -169,8 +170,9 @@ def to_torch(model: Module, optimizer: Optimizer | None = None, native: bool = F
 def from_torch(module: Any, optimizer: Any = None) -> Any:
     """The model that a module of torch stands for: what to_torch gave, a Linear, or a Sequential of Linear and Tanh, ….
 
-    A Linear becomes a Layer, a Sequential an MLP. With an optimizer of torch, SGD or Adam, (model, optimizer), with its
-    state. Raises ValueError for what has no counterpart here.
+    A Linear becomes a Layer, a Sequential an MLP. With an optimizer of torch, SGD, Adam or AdamW, (model, optimizer),
+    with its state and its present learning rates: a scheduler stays behind. Raises ValueError for what has no
+    counterpart here.
 
     >>> from_torch(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)))
     MLP(inputs=2, sizes=[3, 1], activation='tanh')
@@ -274,18 +276,23 @@ def _of_shape(module: Any, linears: Sequence[Any], activations: Sequence[str]) -
 SHARED: dict[type[Optimizer], list[str]] = {  # the settings, of the same name on both sides
     SGD: ["momentum", "weight_decay", "nesterov"],
     Adam: ["betas", "eps", "weight_decay"],
+    AdamW: ["betas", "eps", "weight_decay"],
 }
-THEIRS: dict[type[Optimizer], Any] = {SGD: torch.optim.SGD, Adam: torch.optim.Adam}
+THEIRS: dict[type[Optimizer], Any] = {SGD: torch.optim.SGD, Adam: torch.optim.Adam, AdamW: torch.optim.AdamW}
 
 
 def _optimizer_to_torch(module: Any, model: Module, optimizer: Optimizer) -> Any:
     kind = type(optimizer)
     if kind not in THEIRS or set(optimizer.parameters()) != set(model.parameters()):
-        raise ValueError(f"to_torch takes SGD or Adam of the same model along; given was {optimizer!r}")
+        raise ValueError(f"to_torch takes SGD, Adam or AdamW of the same model along; given was {optimizer!r}")
+    if is_scheduled(optimizer.learning_rate):
+        raise ValueError(
+            f"torch keeps schedules apart from {kind.__name__}: set optimizer.learning_rate to a number, and give what "
+            "to_torch returns to torch.optim.lr_scheduler.LambdaLR"
+        )
     rates, layers = optimizer.rates(), list(zip(_denses(module), _layers(model), strict=True))
     groups = [{"params": list(dense.parameters()), "lr": rates[neurons[0].w[0]]} for dense, neurons in layers]
-    settings = {name: getattr(optimizer, name) for name in SHARED[kind] if hasattr(optimizer, name)}
-    theirs = THEIRS[kind](groups, **settings)
+    theirs = THEIRS[kind](groups, **{name: getattr(optimizer, name) for name in SHARED[kind]})
     for dense, neurons in layers:
         for tensor, values in dense.pairs(neurons):
             theirs.state[tensor] = _memory(optimizer, tensor, _flat_list(values))
@@ -310,17 +317,18 @@ def _memory(optimizer: Optimizer, tensor: Tensor, parameters: list[Value]) -> di
 
 def _optimizer_from_torch(linears: Sequence[Any], model: Module, theirs: Any) -> Optimizer:
     kind = next((ours for ours, known in THEIRS.items() if type(theirs) is known), None)
-    unknown = ("dampening", "maximize", "amsgrad", "decoupled_weight_decay")
+    unknown = ("dampening", "maximize", "amsgrad", *(["decoupled_weight_decay"] if kind is Adam else []))
     if kind is None or any(group.get(name) for group in theirs.param_groups for name in unknown):
         raise ValueError(
-            f"SGD and Adam, without dampening, maximize, amsgrad and decoupled decay, have counterparts; not {theirs!r}"
+            "SGD, Adam and AdamW, without dampening, maximize, amsgrad and decoupled decay of Adam, have counterparts; "
+            f"not {theirs!r}"
         )
     groups = {id(tensor): group for group in theirs.param_groups for tensor in group["params"]}
     if missing := [linear for linear in linears if any(id(tensor) not in groups for tensor in linear.parameters())]:
         raise ValueError(f"the optimizer is of another module: it doesn't move {missing[0]!r}")
     rates = [float(groups[id(linear.weight)]["lr"]) for linear in linears]
-    settings: dict[str, Any] = _settings(kind, theirs.param_groups[0])
-    alike = all(_settings(kind, group) == settings for group in theirs.param_groups)
+    settings: dict[str, Any] = {name: theirs.param_groups[0][name] for name in SHARED[kind]}
+    alike = all(group[name] == given for group in theirs.param_groups for name, given in settings.items())
     if not alike or any(
         groups[id(tensor)]["lr"] != rate
         for linear, rate in zip(linears, rates, strict=True)
@@ -339,16 +347,6 @@ def _optimizer_from_torch(linears: Sequence[Any], model: Module, theirs: Any) ->
 
 def _flat_list(values: list[Any]) -> list[Value]:
     return [each for row in values for each in (row if isinstance(row, list) else [row])]
-
-
-def _settings(ours: type[Optimizer], group: Mapping[str, Any]) -> dict[str, Any]:
-    """What our optimizer is made with. Raises ValueError where it can't be told a setting that differs from its own."""
-    taken = inspect.signature(ours).parameters
-    defaults = {"nesterov": False, "betas": (0.9, 0.999), "eps": 1e-8}
-    for name in SHARED[ours]:
-        if name not in taken and group[name] != defaults[name]:
-            raise ValueError(f"{ours.__name__} takes no {name} here; torch's has {name}={group[name]!r}")
-    return {name: group[name] for name in SHARED[ours] if name in taken}
 
 
 def _columns(memory: Mapping[str, Any], tensor: Tensor) -> list[list[float]]:

@@ -65,10 +65,10 @@ def _size(name: str, arguments: dict[str, Any]) -> int:
     return sum((before + 1) * size for before, size in pairwise(sizes))
 
 
-def remembered(data: Any, model: Module, optimizer: Optimizer) -> dict[Value, list[float]]:
-    """The state that save(path, optimizer) wrote, of the model's parameters, as Optimizer.state has it.
+def remembered(data: Any, model: Module, optimizer: Optimizer) -> tuple[dict[Value, list[float]], int]:
+    """The state that save(path, optimizer) wrote, of the model's parameters, as Optimizer.state has it; and the epoch.
 
-    Raises ValueError where there is none, or that of another kind of optimizer, or of another shape.
+    Raises ValueError where there is none, or that of another kind of optimizer, of other settings or another shape.
     """
     kind = type(optimizer).__name__
     saved = data.get("optimizer")
@@ -76,7 +76,10 @@ def remembered(data: Any, model: Module, optimizer: Optimizer) -> dict[Value, li
         raise ValueError(f"no optimizer was saved with these weights: write model.save(path, optimizer={kind.lower()})")
     if saved.get("kind") != kind:
         raise ValueError(f"the state saved is that of {saved.get('kind')!r}, and the optimizer given is {kind}")
-    parameters = model.named_parameters()
+    _check_settings(saved.get("settings", {}), optimizer)
+    epoch, parameters = saved.get("epoch", 0), model.named_parameters()
+    if type(epoch) is not int or epoch < 0:
+        raise ValueError(f"the optimizer's epoch is {epoch!r}; a whole number from 0 up is expected")
     for path, numbers in saved["state"].items():
         if path not in parameters:
             raise ValueError(f"the optimizer's state holds {path!r}, which is no parameter of the model")
@@ -84,7 +87,20 @@ def remembered(data: Any, model: Module, optimizer: Optimizer) -> dict[Value, li
             raise ValueError(
                 f"the optimizer's state of {path} is {numbers!r}; {len(optimizer.start)} numbers are expected"
             )
-    return {parameters[path]: [float(number) for number in numbers] for path, numbers in saved["state"].items()}
+    state = {parameters[path]: [float(number) for number in numbers] for path, numbers in saved["state"].items()}
+    return state, epoch
+
+
+def _check_settings(saved: Any, optimizer: Optimizer) -> None:
+    """ValueError for a setting that isn't the one saved; files of before have none, and schedules can't be written."""
+    if not isinstance(saved, dict):
+        raise ValueError("the optimizer's settings are an object of numbers")
+    for name, number in optimizer.settings.items():
+        if saved.get(name, number) != number:
+            raise ValueError(
+                f"the optimizer was saved with {name} = {saved[name]!r}, and the one given has {number!r}: give one "
+                "with the same settings, and change them when it is loaded"
+            )
 
 
 def _is_finite(number: object) -> bool:
@@ -94,8 +110,9 @@ def _is_finite(number: object) -> bool:
 def load(path: str | os.PathLike[str], into: Module | None = None, optimizer: Optimizer | None = None) -> Module:
     """The model that model.save(path) wrote; a Module of one's own class is given as `into`, to be filled.
 
-    To go on training, give the optimizer of that model, too: it gets the state that was saved. Raises OSError for a
-    file that can't be read, ValueError for one that isn't whole or doesn't fit, naming the file.
+    To go on training, give the optimizer of that model, too, made with the same settings and any learning rate: it gets
+    the state and the epoch that were saved. Raises OSError for a file that can't be read, ValueError for one that isn't
+    whole or doesn't fit, naming the file.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -109,9 +126,9 @@ def load(path: str | os.PathLike[str], into: Module | None = None, optimizer: Op
             return from_dict(data, into)
         if into is None or not {*optimizer.parameters()} <= {*into.parameters()}:
             raise ValueError("an optimizer is loaded with its model: write nn.load(path, into=model, optimizer=…)")
-        state = remembered(data, into, optimizer) if isinstance(data, dict) else {}
+        state, epoch = remembered(data, into, optimizer) if isinstance(data, dict) else ({}, 0)
         model = from_dict(data, into)
-        optimizer.state = dict(state)
+        optimizer.state, optimizer.epoch = dict(state), epoch
         return model
     except ValueError as error:  # a broken encoding is one too
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None

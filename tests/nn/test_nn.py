@@ -432,28 +432,51 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "adam": ("tanh", "Adam", {"learning_rate": 0.017}),
     "adam, weight decay": ("silu", "Adam", {"learning_rate": 0.023, "weight_decay": 0.04}),
     "adam, a rate per layer": ("leaky_relu", "Adam", {"learning_rate": (0.011, 0.031)}),
+    "adam, other means": ("tanh", "Adam", {"learning_rate": 0.019, "betas": (0.7, 0.93), "eps": 0.003}),
+    "adam, of the last slope": ("sin", "Adam", {"learning_rate": 0.007, "betas": (0.0, 0.5), "eps": 0.2}),
+    "adamw": ("silu", "AdamW", {"learning_rate": 0.023, "weight_decay": 0.4}),
+    "adamw, all of it": ("gelu", "AdamW", {"learning_rate": (0.02, 0.01), "betas": (0.8, 0.95), "eps": 1e-4}),
+    "nesterov": ("sin", "SGD", {"learning_rate": 0.07, "momentum": 0.8, "nesterov": True}),
+    "nesterov, weight decay": (
+        "tanh",
+        "SGD",
+        {"learning_rate": (0.03, 0.05), "momentum": 0.6, "nesterov": True, "weight_decay": 0.02},
+    ),
+    "a rate that falls": ("tanh", "SGD", {"learning_rate": lambda epoch: 0.2 / (1 + epoch), "momentum": 0.5}),
+    "a rate that falls, of a layer": ("gelu", "Adam", {"learning_rate": (lambda epoch: 0.02 * 0.97**epoch, 0.013)}),
+    "rates of their own": (
+        "softplus",
+        "AdamW",
+        {"learning_rate": [lambda epoch: 0.02 + 0.01 * math.cos(epoch), lambda epoch: 0.01 if epoch < 37 else 0.003]},
+    ),
 }
 
 
 def by_hand(
-    p: Numbers, activation: str, optimizer: str, epochs: int, learning_rate: Any,
-    momentum: float = 0.0, weight_decay: float = 0.0,
+    p: Numbers, activation: str, optimizer: str, epochs: int, learning_rate: Any, momentum: float = 0.0,
+    weight_decay: float | None = None, nesterov: bool = False, betas: Any = (0.9, 0.999), eps: float = 1e-8,
 ) -> Iterator[tuple[float, Numbers]]:  # fmt: skip
     """E before each step, and the parameters after it."""
-    rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
+    given = learning_rate if isinstance(learning_rate, (tuple, list)) else (learning_rate, learning_rate)
+    decay = (0.01 if optimizer == "AdamW" else 0.0) if weight_decay is None else weight_decay
     v = {name: np.zeros_like(W) for name, W in p.items()}
     m = dict(v)
     for t in range(1, epochs + 1):
         E, gradients = backprop(p, activation, X, T)
+        rates = [rate(t - 1) if callable(rate) else rate for rate in given]
         for name, rate in zip(("W1", "B1", "W2", "B2"), (rates[0], rates[0], rates[1], rates[1]), strict=True):
-            slope = gradients[name] + weight_decay * p[name]
+            slope = gradients[name]
+            if optimizer == "AdamW":
+                p = p | {name: p[name] * (1 - rate * decay)}
+            else:
+                slope = slope + decay * p[name]
             if optimizer == "SGD":
                 v[name] = momentum * v[name] + slope
-                change = v[name]
+                change = slope + momentum * v[name] if nesterov else v[name]
             else:
-                m[name] = 0.9 * m[name] + 0.1 * slope
-                v[name] = 0.999 * v[name] + 0.001 * slope**2
-                change = (m[name] / (1 - 0.9**t)) / (np.sqrt(v[name] / (1 - 0.999**t)) + 1e-8)
+                m[name] = betas[0] * m[name] + (1 - betas[0]) * slope
+                v[name] = betas[1] * v[name] + (1 - betas[1]) * slope**2
+                change = (m[name] / (1 - betas[0] ** t)) / (np.sqrt(v[name] / (1 - betas[1] ** t)) + eps)
             p = p | {name: p[name] - rate * change}
         yield E, p
 
@@ -484,6 +507,20 @@ def test_a_training_run_is_the_one_written_with_numpy(run: str) -> None:
         assert_near(seen[step + 1], np.concatenate(rows))
     assert history.errors[100] == pytest.approx(backprop(p, activation, X, T)[0], rel=1e-9)
     assert history.errors[100] < history.errors[0]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_training_run_on_a_tape_is_the_one_written_with_numpy(run: str) -> None:
+    activation, kind, options = RUNS[run]
+    model = regression(activation)
+    start, optimizer = numbers(model), getattr(nn, kind)(model, **options)
+    history = nn.fit(model, X, T, epochs=100, optimizer=optimizer, backend="tape", progress=False)
+    *_, (_, p) = by_hand(start, activation, kind, 100, **options)
+    expected = [E for E, _ in by_hand(start, activation, kind, 101, **options)]
+    assert history.errors == pytest.approx(expected, rel=1e-9)
+    rows = [np.column_stack([p[f"W{layer}"], p[f"B{layer}"]]).ravel() for layer in (1, 2)]
+    assert_near(weights(model), np.concatenate(rows))
+    assert optimizer.epoch == 100
 
 
 def test_another_rate_is_another_run() -> None:

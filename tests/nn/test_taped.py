@@ -19,6 +19,7 @@ import nn.taped
 from engine import DomainError, Value, total
 from engine.tape.loops import Loops
 from nn.optimizers import Optimizer
+from nn.run import Run
 
 BACKENDS = ("eager", "tape")
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -123,6 +124,9 @@ OPTIMIZERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "SGD": lambda model: nn.SGD(model, 0.1),
     "momentum, decay": lambda model: nn.SGD(model, 0.05, momentum=0.7, weight_decay=0.02),
     "Adam": lambda model: nn.Adam(model, 0.02, weight_decay=0.01),
+    "nesterov": lambda model: nn.SGD(model, 0.05, momentum=0.7, weight_decay=0.02, nesterov=True),
+    "AdamW": lambda model: nn.AdamW(model, 0.02, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.3),
+    "a rate that falls": lambda model: nn.SGD(model, lambda epoch: 0.2 / (1 + 0.1 * epoch), momentum=0.5),
 }
 OWN: list[tuple[type[Optimizer], bool]] = [
     (Half, True),
@@ -226,13 +230,25 @@ def test_a_rate_per_layer(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind, compiled", OWN)
-def test_an_optimizer_of_ones_own_is_the_same(kind: type[Optimizer], compiled: bool) -> None:
+def test_an_optimizer_of_ones_own_is_the_same(
+    kind: type[Optimizer], compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[nn.taped.TapedRun] = []  # to the other run, epoch by epoch
+    advance = Run.advance
+
+    def seen(self: Run, most: int, until: float | None) -> list[float]:
+        if isinstance(self, nn.taped.TapedRun):
+            left.append(self)
+        return advance(self, most, until)
+
+    monkeypatch.setattr(Run, "advance", seen)
     rows, targets = [[x] for x, _, _ in X], [t for t, _ in T]
     for batch_size in (None, 6):
         options: dict[str, Any] = {"X": rows, "T": targets, "batch_size": batch_size, "epochs": 20}
         one, _ = both(Line, lambda model: kind(model, 0.03, 0.001), **options)
         assert one.errors[-1] < one.errors[0] and not one.sentence
     assert bool(nn.taped.epochs_of(kind(Line(), 0.03, 0.001))) == compiled
+    assert len(left) == (0 if compiled else 40)
 
 
 def test_a_step_that_was_put_in_its_place_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

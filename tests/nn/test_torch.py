@@ -206,10 +206,10 @@ def test_a_model_of_ones_own_cant_go() -> None:
     with pytest.raises(ValueError, match=r"to_torch takes nn's own models"):
         nn.to_torch(Line())
     model = nn.MLP(3, [2])
-    with pytest.raises(ValueError, match="SGD or Adam of the same model"):
+    with pytest.raises(ValueError, match="SGD, Adam or AdamW of the same model"):
         nn.to_torch(model, nn.SGD(nn.MLP(3, [2])))
     two_layers = nn.RegressionMLP(3, 4)
-    with pytest.raises(ValueError, match="SGD or Adam of the same model"):
+    with pytest.raises(ValueError, match="SGD, Adam or AdamW of the same model"):
         nn.to_torch(two_layers, nn.SGD(two_layers.hidden))
 
 
@@ -222,6 +222,9 @@ OPTIMIZERS: dict[str, Any] = {
     "a rate a layer": lambda model: nn.SGD(model, (0.05, 0.02), momentum=0.5),
     "adam": lambda model: nn.Adam(model, 0.01),
     "adam with decay": lambda model: nn.Adam(model, 0.01, weight_decay=0.02),
+    "nesterov": lambda model: nn.SGD(model, 0.05, momentum=0.9, weight_decay=0.01, nesterov=True),
+    "adam with other means": lambda model: nn.Adam(model, 0.01, betas=(0.8, 0.95), eps=1e-4),
+    "adamw": lambda model: nn.AdamW(model, (0.01, 0.02), betas=(0.85, 0.99), weight_decay=0.2),
 }
 each_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
@@ -270,5 +273,94 @@ def test_optimizers_without_a_counterpart_are_a_sentence() -> None:
     ):
         with pytest.raises(ValueError, match=r"have counterparts|of another module|one setting for all"):
             nn.from_torch(module, theirs)
-    with pytest.raises(ValueError, match="eps"):
-        nn.from_torch(module, torch.optim.Adam(module.parameters(), eps=math.pi))
+    with pytest.raises(ValueError, match="eps is a finite number above 0"):
+        nn.from_torch(module, torch.optim.Adam(module.parameters(), eps=0.0))
+
+
+def test_a_schedule_stays_behind_on_either_side() -> None:
+    model = nn.RegressionMLP(3, 4, 2, seed=6)
+    falling = nn.SGD(model, (0.05, lambda epoch: 0.05 * 0.9**epoch))
+    with pytest.raises(ValueError, match=r"^torch keeps schedules apart .* torch.optim.lr_scheduler.LambdaLR$"):
+        nn.to_torch(model, falling)
+    module, theirs = nn.to_torch(model, nn.AdamW(model, 0.05))
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(theirs, 0.5)
+    theirs.step()
+    scheduler.step()
+    _, ours = nn.from_torch(module, theirs)
+    assert repr(ours) == "AdamW(learning_rate=0.025)" and ours.epoch == 0
+
+
+# -- the same trajectories
+
+
+def falling(epoch: int) -> float:
+    return 0.08 / (1 + 0.1 * epoch)
+
+
+def halved(epoch: int) -> float:
+    return 0.03 * 0.5 ** (epoch // 20)
+
+
+TRAJECTORIES: dict[str, tuple[str, dict[str, Any], Any]] = {  # ours and torch's, settings, how torch's rate changes
+    "SGD": ("SGD", {"learning_rate": 0.11}, None),
+    "momentum": ("SGD", {"learning_rate": 0.05, "momentum": 0.8}, None),
+    "nesterov": ("SGD", {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True}, None),
+    "weight decay": ("SGD", {"learning_rate": 0.07, "weight_decay": 0.03}, None),
+    "all of it": ("SGD", {"learning_rate": 0.04, "momentum": 0.7, "nesterov": True, "weight_decay": 0.02}, None),
+    "a rate a layer": ("SGD", {"learning_rate": (0.09, 0.02), "momentum": 0.5}, None),
+    "Adam": ("Adam", {"learning_rate": 0.02}, None),
+    "other betas": ("Adam", {"learning_rate": 0.01, "betas": (0.7, 0.99)}, None),
+    "other eps": ("Adam", {"learning_rate": 0.02, "betas": (0.0, 0.9), "eps": 0.05}, None),
+    "Adam, weight decay": ("Adam", {"learning_rate": 0.02, "weight_decay": 0.03}, None),
+    "AdamW": ("AdamW", {"learning_rate": 0.02}, None),
+    "AdamW, all of it": (
+        "AdamW",
+        {"learning_rate": 0.01, "betas": (0.8, 0.99), "eps": 1e-5, "weight_decay": 0.4},
+        None,
+    ),
+    "LambdaLR": ("SGD", {"learning_rate": falling, "momentum": 0.6}, [falling]),
+    "LambdaLR a layer": ("AdamW", {"learning_rate": (falling, halved)}, [falling, halved]),
+    "ExponentialLR": ("Adam", {"learning_rate": lambda epoch: 0.03 * 0.97**epoch}, (0.03, 0.97)),
+}
+
+
+def torchs(kind: str, settings: dict[str, Any], schedule: Any, module: Any) -> tuple[Any, Any]:
+    """torch's own optimizer and scheduler, made by hand."""
+    given = dict(settings)
+    rate = given.pop("learning_rate")
+    scheduler = torch.optim.lr_scheduler
+    if isinstance(schedule, tuple):
+        theirs = getattr(torch.optim, kind)(module.parameters(), lr=schedule[0], **given)
+        return theirs, scheduler.ExponentialLR(theirs, schedule[1])
+    rates = [1.0] * len(schedule) if schedule else rate if isinstance(rate, tuple) else [rate]
+    layers = [module.hidden, module.output] if len(rates) == 2 else [module]
+    groups = [{"params": layer.parameters(), "lr": lr} for layer, lr in zip(layers, rates, strict=True)]
+    theirs = getattr(torch.optim, kind)(groups, **given)
+    return theirs, scheduler.LambdaLR(theirs, schedule) if schedule else None
+
+
+@pytest.mark.parametrize("run", TRAJECTORIES)
+def test_the_trajectory_over_100_epochs_is_torchs(run: str) -> None:
+    """Every weight after each epoch to 1e-12 eagerly; the history and the last weights to 1e-9 on a tape.
+
+    The rates are such that no run magnifies rounding: Adam divides a slope near 0 by its size.
+    """
+    kind, settings, schedule = TRAJECTORIES[run]
+    eager, taped = nn.RegressionMLP(3, 4, 2, seed=6), nn.RegressionMLP(3, 4, 2, seed=6)
+    module = nn.to_torch(eager)
+    theirs, scheduler = torchs(kind, settings, schedule, module)
+    ours, errors = getattr(nn, kind)(eager, **settings), []
+    for _ in range(100):
+        errors += go_on(module, theirs, 1)[:1]
+        if scheduler:
+            scheduler.step()
+        made = nn.fit(eager, X, T, epochs=1, optimizer=ours, backend="eager", progress=False).errors
+        assert made[0] == pytest.approx(errors[-1], rel=1e-12)
+        weights = {name: parameter.data for name, parameter in eager.named_parameters().items()}
+        assert weights == pytest.approx(by_our_names(module.state_dict()), rel=1e-12, abs=1e-13)
+    optimizer = getattr(nn, kind)(taped, **settings)
+    history = nn.fit(taped, X, T, epochs=100, optimizer=optimizer, backend="tape", progress=False)
+    assert history.errors == pytest.approx([*errors, loss(module).item()], rel=1e-9)
+    assert {name: parameter.data for name, parameter in taped.named_parameters().items()} == pytest.approx(
+        by_our_names(module.state_dict()), rel=1e-9
+    )
