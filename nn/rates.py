@@ -48,7 +48,7 @@ def rate_at(rate: Rate, epoch: int) -> float:
     return check_number(f"learning_rate for epoch {epoch}", number, above_zero=True)
 
 
-def upcoming(rates: Rates, first: int, count: int) -> list[list[float]]:
+def upcoming(rates: Sequence[Rate], first: int, count: int) -> list[list[float]]:
     """The rates of the next epochs, a list for each; no further than to an epoch for which a schedule has none.
 
     Raises ValueError, as rate_at does, where that is the first.
@@ -56,7 +56,7 @@ def upcoming(rates: Rates, first: int, count: int) -> list[list[float]]:
     found: list[list[float]] = []
     for epoch in range(first, first + count):
         try:
-            found.append([rate_at(rate, epoch) for rate in listed(rates)])
+            found.append([rate_at(rate, epoch) for rate in rates])
         except ValueError:
             if not found:
                 raise

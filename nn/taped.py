@@ -166,14 +166,15 @@ class TapedRun(Run):
 
     def _rates(self, epochs: int, width: int) -> tuple[Any, int]:
         """The learning rates, a row for each of the next epochs or one for all of these; and how many they are."""
-        parameters, learning_rate = self.tape.ordered, self.optimizer.learning_rate
-        if not is_scheduled(learning_rate):
+        parameters = self.tape.ordered
+        if not is_scheduled(self.optimizer.learning_rate):
             table = np.zeros((1, width))
             table[0, : len(parameters)] = [self.rates.get(each, 0.0) for each in parameters]
             return table, epochs
-        rows = np.array(upcoming(learning_rate, self.optimizer.epoch, min(epochs, AHEAD)))
+        groups = self.optimizer.groups()
+        rows = np.array(upcoming([rate for rate, _ in groups], self.optimizer.epoch, min(epochs, AHEAD)))
         table, place = np.zeros((len(rows), width)), {each: q for q, each in enumerate(parameters)}
-        for column, (_, members) in zip(rows.T, self.optimizer.groups(), strict=True):
+        for column, (_, members) in zip(rows.T, groups, strict=True):
             table[:, [place[each] for each in members if each in place]] = column[:, None]
         return table, len(rows)
 
@@ -267,7 +268,7 @@ class TapedRun(Run):
 
 def epochs_of(optimizer: Optimizer) -> Loops | None:
     """The compiled loop over epochs with this optimizer; None if it has methods of its own, or formulas of no use."""
-    for method in ("step", "rates", "change"):
+    for method in ("step", "groups", "rates", "change"):
         if getattr(getattr(optimizer, method), "__func__", None) is not vars(Optimizer)[method]:
             return None
     formulas = (tuple(each.items()) for each in (optimizer.once, optimizer.each))

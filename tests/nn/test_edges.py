@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -190,4 +191,9 @@ def test_an_optimizers_repr_shows_all_that_was_set() -> None:
         == "SGD(learning_rate=0.05, momentum=0.9, weight_decay=0.1)"
     )
     assert repr(nn.SGD(m, (0.1, 0.2))) == "SGD(learning_rate=(0.1, 0.2))"
+    assert repr(nn.SGD(m, 0.1, 0.9, nesterov=True)) == "SGD(learning_rate=0.1, momentum=0.9, nesterov=True)"
+    assert repr(nn.Adam(m, betas=[0.8, 0.99], eps=0.1)) == "Adam(learning_rate=0.001, betas=(0.8, 0.99), eps=0.1)"  # type: ignore[arg-type]
+    assert repr(nn.AdamW(m)) == "AdamW(learning_rate=0.001)"
+    assert repr(nn.AdamW(m, weight_decay=0.0)) == "AdamW(learning_rate=0.001, weight_decay=0.0)"
+    assert repr(nn.SGD(m, [0.1, math.exp])) == "SGD(learning_rate=(0.1, exp))"
     assert repr(nn.Adam(m, weight_decay=0.1)) == "Adam(learning_rate=0.001, weight_decay=0.1)"

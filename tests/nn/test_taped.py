@@ -423,6 +423,7 @@ def test_an_interruption_leaves_whole_weights(
     assert weights == pytest.approx(seen[done].weights, rel=1e-9)
     state = {parameter.label: list(numbers) for parameter, numbers in memory.state.items()}
     assert state == {name: pytest.approx(numbers, rel=1e-7) for name, numbers in seen[done].state.items()}
+    assert memory.epoch == done
 
 
 # -- what a tape can't stand for
