@@ -128,6 +128,14 @@ class Frozen(nn.Adam):
         return dict(list(rates.items())[1:]) if begun >= 10 else rates
 
 
+class Grouped(nn.SGD):
+    """Its rates are one for the first parameter, and a falling one for the others."""
+
+    def groups(self) -> list[Any]:
+        [(rate, parameters)] = super().groups()
+        return [(rate, parameters[:1]), (lambda epoch: 0.2 / (1 + epoch), parameters[1:])]
+
+
 def rescheduled(model: nn.Module) -> nn.SGD:
     """A plain optimizer whose rates were put in their place."""
     sgd = nn.SGD(model, 0.1, momentum=0.5)
@@ -146,6 +154,7 @@ OPTIMIZERS: dict[str, Callable[[nn.Module], Any]] = {
     "a step that clips": lambda model: Clipped(model, 0.3, weight_decay=0.1),
     "rates of some": lambda model: Frozen(model, 0.05),
     "rates put in place": rescheduled,
+    "groups of its own": lambda model: Grouped(model, 0.15, momentum=0.5),
 }
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 import nn
 import nn.taped
-from engine import Value
+from engine import DomainError, Value
 from nn.optimizers import Optimizer
 
 X = [[0.31, -1.27], [1.46, 0.52], [-0.95, 0.18], [0.07, -0.38], [-1.2, 1.1], [0.66, 0.94]]
@@ -108,12 +108,43 @@ def test_a_loop_by_hand_counts_the_epochs_itself(make: Make) -> None:
     assert weights(model) == pytest.approx(weights(fitted), rel=1e-12)
 
 
-@each_optimizer
-def test_a_film_counts_the_epochs(make: Make) -> None:
+@each_size
+def test_a_tape_asks_a_schedule_for_some_epochs_at_once(
+    batch_size: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nn.taped, "AHEAD", 4)
+    eager, model = network(), network()
+    ahead: list[int] = []
+
+    def watched(epoch: int) -> float:
+        ahead.append(epoch - optimizer.epoch)
+        return falling(epoch)
+
+    optimizer = nn.SGD(model, falling)
+    optimizer.learning_rate = watched
+    errors = fit(model, optimizer, epochs=50, batch_size=batch_size, backend="tape").errors
+    expected = fit(eager, nn.SGD(eager, falling), epochs=50, batch_size=batch_size, backend="eager").errors
+    assert errors == pytest.approx(expected, rel=1e-9)
+    assert max(ahead) == 3 and 50 <= len(ahead) <= 52
+
+
+@each_size
+@each_backend
+def test_training_that_diverges_goes_back_to_the_last_good_epoch(backend: str, batch_size: int | None) -> None:
+    whole, model = network(), network()
+    options: dict[str, Any] = {"batch_size": batch_size, "backend": backend}
+    fit(whole, nn.SGD(whole, 0.05), epochs=4, **options)
+    optimizer = nn.SGD(model, lambda epoch: 0.05 if epoch < 4 else 1e200)
+    with pytest.raises(DomainError, match=r"^training diverged in epoch [56], .* try a smaller learning rate$"):
+        fit(model, optimizer, **options)
+    assert optimizer.epoch == 4 and weights(model) == pytest.approx(weights(whole), rel=1e-12)
+
+
+def test_a_film_counts_the_epochs() -> None:
     fitted, filmed = network(), network()
     data: Any = {"X": X[:2], "T": [[t] for t in T[:2]], "epochs": 12}
-    nn.fit(fitted, **data, optimizer=make(fitted, falling), backend="eager", progress=False)
-    nn.film_training(filmed, **data, optimizer=make(filmed, falling))
+    nn.fit(fitted, **data, optimizer=nn.Adam(fitted, falling), backend="eager", progress=False)
+    nn.film_training(filmed, **data, optimizer=nn.Adam(filmed, falling))
     assert weights(filmed) == pytest.approx(weights(fitted), rel=1e-12)
 
 
