@@ -1,6 +1,6 @@
 """Module: anything with parameters, each labelled by the expression that reaches it, such as hidden[2].w[3].
 
-Next: networks.py, then losses.py, optimizers.py, run.py and training.py.
+Next: networks.py, then losses.py, rates.py, optimizers.py, run.py and training.py.
 """
 
 from __future__ import annotations

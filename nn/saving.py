@@ -92,7 +92,7 @@ def remembered(data: Any, model: Module, optimizer: Optimizer) -> tuple[dict[Val
 
 
 def _check_settings(saved: Any, optimizer: Optimizer) -> None:
-    """ValueError for a setting that isn't the one saved; files of before have none, and schedules can't be written."""
+    """ValueError for a setting that isn't the one saved. Older files have none, and learning rates are no settings."""
     if not isinstance(saved, dict):
         raise ValueError("the optimizer's settings are an object of numbers")
     for name, number in optimizer.settings.items():

@@ -182,12 +182,12 @@ def _trained(run: Run, epochs: int, until: float | None, progress: bool, watch: 
         with tqdm(total=epochs, disable=not progress, desc="training", unit=" epochs") as bar:
             errors = [run.begin(epochs)]
             while True:
-                said = f"E = {errors[-1]:.6g}"
+                said, rate = f"E = {errors[-1]:.6g}", ""
                 if progress and len(errors) > 1 and is_scheduled(rates):
-                    said += f", learning rate {shown(rates, run.optimizer.epoch - 1)}"
-                bar.set_postfix_str(said, refresh=False)
+                    rate = f", learning rate {shown(rates, run.optimizer.epoch - 1)}"
+                bar.set_postfix_str(said + rate, refresh=False)
                 if watch:
-                    bar.set_postfix_str(f"{said}, in validation {watch.measure():.6g}", refresh=False)
+                    bar.set_postfix_str(f"{said}, in validation {watch.measure():.6g}{rate}", refresh=False)
                 over = len(errors) > epochs or (until is not None and errors[-1] <= until)
                 if over or (watch and watch.is_over()):
                     run.finish()

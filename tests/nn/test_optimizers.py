@@ -231,6 +231,8 @@ def test_the_bar_shows_the_rates_of_the_epoch_it_has_come_to(
         history = fit(model, nn.SGD(model, rates), epochs=epochs, backend=backend, progress=True)
         rate = "" if constant else f", learning rate 0.03, {falling(epochs - 1):.4g}"
         assert shown[0] == f"E = {history.errors[0]:.6g}" and shown[-1] == f"E = {history.errors[-1]:.6g}{rate}"
+        history = fit(model, nn.SGD(model, rates), epochs=epochs, backend=backend, progress=True, validation=(X, T))
+        assert shown[-1].endswith(f", in validation {history.errors[-1]:.6g}{rate}")
 
 
 # -- settings
