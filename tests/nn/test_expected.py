@@ -195,6 +195,6 @@ def test_a_state_that_doesnt_fit_changes_nothing(tmp_path: Path) -> None:
     refused(data | {"optimizer": None}, nn.SGD(other), "no optimizer was saved")
     for state, complaint in (({"w": [0.1]}, "'w', which is no parameter"), ({"layers[0][0].b": [0.1, 2]}, "1 numbers")):
         refused(data | {"optimizer": {"kind": "SGD", "state": state}}, nn.SGD(other), complaint)
-    refused(data | {"parameters": {}}, nn.SGD(other), "missing")
+    refused(data | {"parameters": {}}, nn.SGD(other, momentum=0.9), "missing")
     refused(data, nn.SGD(other), "with its model", into=None)
     refused(data, nn.SGD(other), "with its model", into=model)
