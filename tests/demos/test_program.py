@@ -12,7 +12,7 @@ import pytest
 import demos
 
 ROOT = Path(demos.__file__).parents[1]
-WRITING = ["classification", "derivation", "gradient_descent", "neuron", "regression", "worked_example"]
+WRITING = ["classification", "derivation", "digits", "gradient_descent", "neuron", "regression", "worked_example"]
 PRINTING = ["contradictions", "stepping"]
 
 
