@@ -707,7 +707,8 @@ def test_softmax_cross_entropy_takes_only_probabilities_that_sum_to_1(off: float
     with pytest.raises(ValueError) as refusal:
         nn.softmax_cross_entropy(values([0.3, 0.4, -0.2]), [0.25, 0.45, 0.3 + off])
     one_sentence(refusal.value, "softmax_cross_entropy", "sum 1", f"{0.3 + off!r}")
-    assert sum([0.1] * 10) < 1 < nn.softmax_cross_entropy(values([0.3] * 10), [0.1] * 10).data, "rounding is forgiven"
+    nearly = [0.3, 0.3, 0.4 - 1e-16]  # misses 1 also where sum() keeps what it rounds off, as from Python 3.12 on
+    assert sum(nearly) < 1 < nn.softmax_cross_entropy(values([0.3] * 3), nearly).data, "rounding is forgiven"
 
 
 @pytest.mark.parametrize("y, t, E, slope", [(0.3, 1, 0.7, -1), (0.3, -1, 1.3, 1), (1.7, 1, 0, 0), (-1.7, [-1.0], 0, 0)])
