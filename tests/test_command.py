@@ -189,7 +189,7 @@ def test_film_writes_the_page_of_the_pass_and_of_a_wrong_one(
         (["draw", "-o", "graph.jpeg"], "'graph.jpeg'"),
         (["film", "-o", "film.svg"], "a film is saved as .html; given was 'film.svg'"),
         (["film", "--mistake", "none"], "no-seed"),
-        (["draw", "--blanks", "all"], "'local'"),
+        (["draw", "--blanks", "all"], "local"),
         (["film", "-o", "/dev/null/film.html"], "/dev/null/film.html can't be written"),
         (["draw", "-o", "/dev/null/graph.dot"], "/dev/null/graph.dot can't be written"),
     ],
