@@ -29,7 +29,8 @@ INFO = f"stepgrad-{VERSION}.dist-info"
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     [path] = folder.iterdir()
     return path
 
@@ -46,7 +47,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(place, symlinks=os.name != "nt")
     programs = place / ("Scripts" if os.name == "nt" else "bin")
     pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", "--no-index", "--no-deps"]
-    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
+    done = subprocess.run([*pip, str(wheel)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     [packages] = {path.parent for path in place.rglob("engine") if path.is_dir()}
     for name in REQUIRED:  # copied: there may be no network
         [source] = importlib.import_module(name).__path__
