@@ -21,23 +21,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import nn
 from demos.program import program
 from engine import Value, exp, logsumexp, total
-from nn.losses import one_hot
 
 if TYPE_CHECKING:
     from engine import Tape
 
 NAMES = Path(__file__).parent / "data" / "names.txt"
-RATE, TEMPERATURE = 0.01, 0.5
+RATE, BETAS, TEMPERATURE = 0.01, (0.85, 0.99), 0.5
 Vector: TypeAlias = list[Value]
 Past: TypeAlias = list[tuple[Vector, Vector]]  # the keys and values of the tokens so far
 Token: TypeAlias = Any  # its number, or its one-hot row: a list of Values
 Backward: TypeAlias = Callable[[str], float]  # the loss of a name, its gradients added to the parameters'
-
-
-class Adam(nn.Adam):
-    """With the original's decay rates, which forget sooner."""
-
-    betas = (0.85, 0.99)
 
 
 # -- the model
@@ -176,12 +169,8 @@ def taped(model: GPT) -> Backward:
         return trace(loss, [0.0] * (length * width))
 
     def backward(name: str) -> float:
-        recorded = tape(len(name))
-        row = [number for token in model.encode(name) for number in one_hot(token, width)]
-        E, gradient = recorded.value_and_gradient([row])
-        for parameter, slope in zip(recorded.parameters, gradient.tolist(), strict=True):
-            parameter.grad = (parameter.grad or 0.0) + slope
-        return E
+        row = [number for token in model.encode(name) for number in nn.one_hot(token, width)]
+        return tape(len(name)).backward([row])
 
     return backward
 
@@ -194,15 +183,16 @@ def train(
 ) -> list[float]:
     """A step of Adam for each name in turn, at a rate that falls to 0; the losses, each before its step."""
     parameters, backward, losses = model.parameters(), BACKENDS[backend](model), []
-    adam, every, spent = Adam(parameters, RATE), max(1, steps // 10), 0.0
+    adam = nn.Adam(parameters, lambda step: RATE * (1 - step / steps), BETAS)
+    every, spent = max(1, steps // 10), 0.0
     for step, name in zip(range(steps), cycle(names), strict=False):
         for parameter in parameters:
             parameter.grad = 0.0  # and not None: Adam's means fade for a position that this name doesn't reach, too
         start = time.perf_counter()
         losses.append(backward(name))
         spent += time.perf_counter() - start
-        adam.learning_rate = RATE * (1 - step / steps)
         adam.step()
+        adam.epoch += 1
         if (step + 1) % every == 0:
             mean, milliseconds, spent = sum(losses[-every:]) / every, 1000 * spent / every, 0.0
             report(f"step {step + 1:5}   loss {mean:.4f}   {milliseconds:6.2f} ms a gradient")

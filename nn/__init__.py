@@ -7,6 +7,7 @@ from nn.losses import (
     half_squared_error,
     hinge,
     mean_squared_error,
+    one_hot,
     softmax_cross_entropy,
 )
 from nn.module import Module
@@ -33,6 +34,7 @@ __all__ = [
     "hinge",
     "load",
     "mean_squared_error",
+    "one_hot",
     "softmax_cross_entropy",
 ]
 

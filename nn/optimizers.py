@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,6 +19,7 @@ from nn.rates import Rate, Rates, check_number, is_per_layer, listed, rate_at, t
 
 State: TypeAlias = Sequence[float]
 Formulas: TypeAlias = Mapping[str, str]
+Lines: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class Optimizer:
@@ -119,38 +120,29 @@ class Optimizer:
 
     def change(self) -> Callable[..., State]:
         """The formulas as a function of floats: of the slope, w, the state and the settings."""
-        state, count = list(self.start), len(self.start)
-        given = (*state, *self.settings)
-        if not self.once:
-            return function(self.each, ("slope", "w", *given), ("step", *state))
-        own = function(self.each, ("slope", "w", *given, *self.once), ("step", *state))
-        common = [i for i, name in enumerate(state) if name in self.once]
-        further = [i for i, name in enumerate(self.once) if name not in state]
-        shared = cache(function(self.once, given, tuple(self.once)))  # most parameters have made as many steps
-
-        def change(slope: float, w: float, *given: float) -> State:
-            now = list(given)
-            made = shared(*[x if i in common or i >= count else 0.0 for i, x in enumerate(given)])
-            for i in common:
-                now[i] = made[list(self.once).index(state[i])]
-            return own(slope, w, *now, *[made[i] for i in further])
-
-        return change
+        once, each = (tuple(formulas.items()) for formulas in (self.once, self.each))
+        return _compiled(once, each, tuple(self.start), tuple(self.settings))
 
 
 @cache
-def _compiled(formulas: tuple[tuple[str, str], ...], names: tuple[str, ...], results: tuple[str, ...]) -> Any:
-    lines = [f"    {name} = {python_source(formula)}" for name, formula in formulas]
-    source = "\n".join([f"def change({', '.join(names)}):", *lines, f"    return ({', '.join(results)},)"])
-    functions = float_functions() | {"hypot": math.hypot}
+def _compiled(once: Lines, each: Lines, state: tuple[str, ...], settings: tuple[str, ...]) -> Callable[..., State]:
+    """Formulas, line after line, compiled once; what is computed once is kept, as most parameters made as many steps.
+
+    Raises ValueError where one can't be read.
+    """
+    shared, names = [name for name, _ in once], tuple(dict.fromkeys([*state, *settings]))
+    given = [name for name in names if name in shared or name not in state]
+    first, then = ([f"    {name} = {python_source(formula)}" for name, formula in lines] for lines in (once, each))
+    kept = [f"    ({', '.join(shared)},) = shared_({', '.join(given)})"] if once else []
+    taken, made = ", ".join(["slope", "w", *names]), ", ".join(["step", *state])
+    source = "\n".join([
+        "@keep_", f"def shared_({', '.join(given)}):", *first, f"    return [{', '.join(shared)}]",
+        f"def change_({taken}):", *kept, *then, f"    return [{made}]",
+    ])  # fmt: skip
+    functions = float_functions() | {"hypot": math.hypot, "keep_": lru_cache(maxsize=16)}
     exec(source, functions)
-    return functions["change"]
-
-
-def function(formulas: Formulas, names: tuple[str, ...], results: tuple[str, ...]) -> Callable[..., State]:
-    """Formulas, line after line, as a function of floats, compiled once. Raises ValueError where one can't be read."""
-    compiled: Callable[..., State] = _compiled(tuple(formulas.items()), tuple(dict.fromkeys(names)), results)
-    return compiled
+    change: Callable[..., State] = functions["change_"]
+    return change
 
 
 class SGD(Optimizer):

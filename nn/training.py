@@ -145,7 +145,13 @@ def fit(
     _check_options(epochs, batch_size, until, backend)
     optimizer = SGD(model) if optimizer is None else optimizer
     rates = optimizer.rates() if isinstance(optimizer, Optimizer) else {}
-    known = rates and optimizer.model is model and type(optimizer).rates is Optimizer.rates
+    known = (
+        rates
+        and optimizer.model is model
+        and all(
+            getattr(type(optimizer), name) is getattr(Optimizer, name) for name in ("parameters", "groups", "rates")
+        )
+    )
     parameters = list(rates) if known else model.parameters()  # a walk through the model takes as long as its call
     if not rates.keys() & set(parameters):
         raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")

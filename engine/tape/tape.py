@@ -92,6 +92,26 @@ class Tape:
             return float(mean), gradient
         return mean, gradient[self.place]
 
+    def backward(self, batch: Any = None) -> float:
+        """As E.backward(), for the mean of E over M samples, which it returns: the parameters' gradients accumulate.
+
+        Only the parameters have any. Raises as value_and_gradient does, and leaves the gradients as they were.
+
+        >>> x, w = Value(1.4), Value(0.7)
+        >>> mean = Tape((x * w) ** 2, inputs=[x]).backward([[1.0], [-0.5]])
+        >>> f"{mean:.5f} {w.grad:.5f}"
+        '0.30625 0.87500'
+        """
+        mean, gradient = self.value_and_gradient(batch)
+        sums = [
+            (parameter.grad or 0.0) + slope for parameter, slope in zip(self.parameters, gradient.tolist(), strict=True)
+        ]
+        if not np.isfinite(sums).all():
+            raise DomainError(f"a gradient, added to what was found before, is {TOO_LARGE}")
+        for parameter, grad in zip(self.parameters, sums, strict=True):
+            parameter.grad = grad
+        return mean
+
     def gradients(self, batch: Any = None) -> Floats:
         """The derivatives of E by the parameters for each of M samples, (M, parameters); raises as the others do.
 

@@ -739,6 +739,26 @@ def test_gradients_are_backwards_own() -> None:
     assert Tape(E).gradients().tolist() == [Tape(E).value_and_gradient()[1].tolist()]
 
 
+def test_backward_is_the_engines_for_the_mean_and_accumulates() -> None:
+    E, inputs = mixed()
+    tape, batch = Tape(E, inputs), batch_of(inputs, 37)
+    mean, gradient = tape.value_and_gradient(batch)
+    for times in (1, 2):
+        assert tape.backward(batch) == mean
+        assert [each.grad for each in tape.parameters] == pytest.approx((times * gradient).tolist(), rel=1e-15)
+    assert [leaf.grad for leaf in inputs] == [None] * len(inputs)
+
+
+def test_a_backward_that_fails_leaves_the_gradients_as_they_were() -> None:
+    x, w = leaves(x=0.5, w=1.0)
+    w.grad = 1.7e308
+    with pytest.raises(DomainError, match=r"^a gradient, added to what was found before, is too large"):
+        Tape(x * w, [x]).backward([[1.6e308]])
+    with pytest.raises(DomainError, match=r"^sample 1: sqrt"):
+        Tape(sqrt(x * w), [x]).backward([[0.3], [-0.3]])
+    assert w.grad == 1.7e308
+
+
 def test_gradients_of_a_sample_that_fails_are_the_engines_error() -> None:
     x, w = leaves(x=0.5, w=1.0)
     with pytest.raises(DomainError, match=r"^sample 5: sqrt: dz/dx = "):
