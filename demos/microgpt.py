@@ -2,8 +2,9 @@
 
 The idea is his: a whole GPT, down to each product, in one file that can be read in a sitting. Here a name's gradients
 come from a graph that is built anew for it, as there (`--backend eager`), or from a tape, of which there is one for
-each length of names. The numbers are the same; `python -m demos.microgpt` prints how long they take, either way, and
-learns from names of one's own if it is given a file, a name a line.
+each length of names. The numbers are the same: from the original's weights, its losses to 1e-15. On one machine, an AMD
+EPYC, a name's gradients took 235 ms in the original, 60 to 85 here in a graph and 1 on a tape; `python -m
+demos.microgpt` prints what they take, and learns from names of one's own if it is given a file, a name a line.
 """
 
 from __future__ import annotations
