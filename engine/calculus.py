@@ -263,3 +263,17 @@ def rebuilt(order: list[Value], given: Mapping[Value, Value | float]) -> dict[Va
             if type(copy) is Value:  # of numbers alone, it is one
                 copy.label = node.label
     return copies
+
+
+def distinct_leaves(given: Sequence[Value] | None) -> list[Value]:
+    """The inputs of a graph that is to be computed for other numbers. ValueError unless these are different leaves."""
+    try:
+        leaves: list[Any] = [] if given is None else list(given)
+    except TypeError:
+        leaves = [given]
+    for leaf in leaves:
+        if type(leaf) is not Value or leaf.rule is not None:
+            raise ValueError(f"inputs are leaves, such as x = Value(0.3); given was {leaf!r}")
+    if len(set(leaves)) < len(leaves):
+        raise ValueError("inputs are different leaves; one was given twice")
+    return leaves

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from engine.calculus import distinct_leaves
 from engine.formulas import parse
 from engine.order import topological_order
 from engine.readings.arrays import read
@@ -183,7 +184,7 @@ class JaxFunction:
     """What to_jax gives: f(parameters, row), with f.parameters, the leaves that parameters stand for, in order."""
 
     def __init__(self, E: Value, inputs: Sequence[Value]) -> None:
-        order, self.inputs = topological_order(E), _checked(inputs)
+        order, self.inputs = topological_order(E), distinct_leaves(inputs)
         self.parameters = [node for node in order if node.rule is None and node not in set(self.inputs)]
         places: dict[Value, Place] = {}
         sizes: dict[int, int] = {}
@@ -283,16 +284,6 @@ def length_of_run(at: Any) -> int:
     """How many places follow one another from the first on."""
     breaks = np.flatnonzero(np.diff(at) != 1)
     return int(breaks[0]) + 1 if len(breaks) else len(at)
-
-
-def _checked(inputs: Sequence[Value]) -> list[Value]:
-    leaves = list(inputs)
-    for leaf in leaves:
-        if type(leaf) is not Value or leaf.rule is not None:
-            raise ValueError(f"inputs are leaves, such as x = Value(0.3); given was {leaf!r}")
-    if len(set(leaves)) < len(leaves):
-        raise ValueError("inputs are different leaves; one was given twice")
-    return leaves
 
 
 def _array(name: str, given: Any, leaves: Sequence[Value]) -> Array:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.calculus import rebuilt
+from engine.calculus import distinct_leaves, rebuilt
 from engine.domain import RECORDING, TOO_LARGE, DomainError
 from engine.order import topological_order
 from engine.tape.loops import MANY, SUMS, WIDTH, driver, loop_of
@@ -45,7 +45,7 @@ class Tape:
     """
 
     def __init__(self, E: Value, inputs: Sequence[Value] | None = None) -> None:
-        self.E, self.inputs = E, _checked(inputs)
+        self.E, self.inputs = E, distinct_leaves(inputs)
         flat = flatten(E, self.inputs or None)
         self.program, self.parameters, self.place = flat.program, flat.parameters, flat.place
         self.ordered = [flat.parameters[q] for q in np.argsort(flat.place)]  # as among the scalars
@@ -268,16 +268,3 @@ def _aligned(count: int) -> Floats:
     zeros = np.zeros(count + 8)
     first = -zeros.ctypes.data % 64 // 8
     return zeros[first : first + count]
-
-
-def _checked(inputs: Sequence[Value] | None) -> list[Value]:
-    try:
-        leaves: list[Any] = [] if inputs is None else list(inputs)
-    except TypeError:
-        leaves = [inputs]
-    for leaf in leaves:
-        if type(leaf) is not Value or leaf.rule is not None:
-            raise ValueError(f"a tape's inputs are leaves, such as x = Value(0.3); given was {leaf!r}")
-    if len(set(leaves)) < len(leaves):
-        raise ValueError("a tape's inputs are different leaves; one was given twice")
-    return leaves
