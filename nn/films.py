@@ -28,7 +28,7 @@ def film_training(
 
     >>> import nn
     >>> nn.film_training(nn.MLP(1, [1], seed=0), [[0.5], [-1.5]], [[1.0], [0.3]], epochs=20)
-    Film of E: 33 steps; .save("backprop.html"), .html(), .frames
+    Film of E: 29 steps; .save("backprop.html"), .html(), .frames
     """
     from engine import film
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from engine import Value, logsumexp, relu, softplus, total
+from nn.module import total_of
 
 Targets: TypeAlias = Sequence[float]
 Loss: TypeAlias = Callable[[list[Value], Any], Value]
@@ -23,7 +24,7 @@ def half_squared_error(ys: Sequence[Value], ts: Targets) -> Value:
     _check_same(ys, ts)
     if not len(ys):
         raise ValueError("the error of no outputs is undefined: at least one output is expected")
-    return total([(y - t) ** 2 for y, t in zip(ys, ts, strict=True)]) * 0.5
+    return total_of([(y - t) ** 2 for y, t in zip(ys, ts, strict=True)]) * 0.5
 
 
 def half_mean_squared_error(Y: Sequence[Sequence[Value]], T: Sequence[Targets]) -> Value:
@@ -39,7 +40,7 @@ def half_mean_squared_error(Y: Sequence[Sequence[Value]], T: Sequence[Targets]) 
             raise ValueError(
                 f"rows of one length are expected; given were rows of {len(Y[0])} and of {len(row)} outputs"
             )
-    return total([half_squared_error(ys, ts) for ys, ts in zip(Y, T, strict=True)]) * (1 / (len(Y) * len(Y[0])))
+    return total_of([half_squared_error(ys, ts) for ys, ts in zip(Y, T, strict=True)]) * (1 / (len(Y) * len(Y[0])))
 
 
 def half_mean_over_outputs(ys: Sequence[Value], ts: Targets) -> Value:
@@ -70,7 +71,7 @@ def softmax_cross_entropy(ys: Sequence[Value], ts: float | Targets) -> Value:
     _check_same(ys, ts)
     if _are_numbers(ts) and (any(t < 0 for t in ts) or abs(sum(ts) - 1) > 1e-9):
         raise ValueError(f"softmax_cross_entropy takes a one-hot target, or probabilities of sum 1; given was {ts!r}")
-    return logsumexp(ys) - total([y * t for y, t in zip(ys, ts, strict=True)])
+    return logsumexp(ys) - total_of([y * t for y, t in zip(ys, ts, strict=True)])
 
 
 def binary_cross_entropy(ys: Sequence[Value], ts: Targets) -> Value:
@@ -86,7 +87,7 @@ def binary_cross_entropy(ys: Sequence[Value], ts: Targets) -> Value:
     if not len(ys) or (_are_numbers(ts) and not all(0 <= t <= 1 for t in ts)):
         raise ValueError(f"binary_cross_entropy takes a target from 0 to 1 for each output; given was {ts!r}")
     terms = [softplus(-y) * t + softplus(y) * (1 - t) for y, t in zip(ys, ts, strict=True)]
-    return total(terms) * (1 / len(ys))
+    return total_of(terms) * (1 / len(ys))
 
 
 def hinge(ys: Sequence[Value], t: float | Targets) -> Value:

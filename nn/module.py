@@ -12,7 +12,7 @@ from numbers import Integral
 from random import Random
 from typing import Any, TypeAlias
 
-from engine import Value
+from engine import Value, total
 from engine.files import write_atomically
 
 Operand: TypeAlias = Value | float
@@ -146,6 +146,15 @@ def _walk(root: object, path: str) -> Iterator[tuple[str, Value | Module]]:
             waiting += [(path if name == member.indexed else own + name, each) for name, each in vars(member).items()][
                 ::-1
             ]
+
+
+def total_of(terms: Sequence[Value]) -> Value:
+    """Σ of the terms; of a single one that itself, as a node of its own would say nothing.
+
+    >>> total_of([Value(0.7)])
+    Value(data=0.7, grad=None, label=None)
+    """
+    return terms[0] if len(terms) == 1 else total(terms)
 
 
 def check_size(name: str, size: object, least: int = 1) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
-from engine import Value, total
+from engine import Value
 from engine.operations import FUNCTIONS
 from engine.rules import TABLE
-from nn.module import Module, Operand, check_row, check_size, random_from
+from nn.module import Module, Operand, check_row, check_size, random_from, total_of
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"identity": lambda z: z} | {
     rule.name: FUNCTIONS[rule.name] for rule in TABLE if rule.operands == ("x",)
@@ -46,7 +46,7 @@ class Neuron(Module):
     def activate(self, x: Sequence[Operand]) -> Value:
         """The output for a row that has been checked."""
         products = [w * xi for w, xi in zip(self.w, x, strict=True)]
-        z = total(products if self.b is None else [*products, self.b])
+        z = total_of(products if self.b is None else [*products, self.b])
         a: Value = ACTIVATIONS[self.activation](z)
         if self.path:
             z.label = f"{self.path}.z"

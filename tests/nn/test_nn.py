@@ -1361,3 +1361,13 @@ def test_an_error_in_a_loss_of_ones_own_leaves_the_model_whole() -> None:
     with pytest.raises(RuntimeError, match=r"^mine$"):
         nn.fit(model, X, T, epochs=9, loss=loss, optimizer=optimizer, backend="eager", progress=False)
     assert_whole(model, seen)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("outputs, bias", [(1, True), (1, False), (3, True)])
+def test_no_sum_has_a_single_operand(loss: str, outputs: int, bias: bool) -> None:
+    layer = nn.Layer(1, outputs, bias=bias)
+    target = [1.0] if outputs == 1 else [0.0, 1.0, 0.0]
+    E = LOSSES[loss](layer([0.7]), target)
+    for node in topological_order(nn.half_mean_squared_error([[E]], [[0.35]])):
+        assert node.op != "total" or len(node.inputs) > 1
