@@ -33,11 +33,14 @@ from engine.pictures.picture import (
 )
 
 APART = 80.0  # between the columns of a network, at least
+POINT = 'shape=point style=invis width=0.01 height=0.01 label=""'
+GATE = "-in"  # ends the id of what an arrow is after its gate
 CROWDED = 500  # boxes: above it the layout takes a short cut
 MANY = 1000  # ranks that arrows pass over: above it they are straight, too
 TABLE = '<table border="0" cellborder="0" cellspacing="0" cellpadding="0">'
 PADDING = "&#160;&#160;"
 Ports = dict[str, list[Arrow]]  # the arrows into a box, from the top down
+Names = dict[tuple[str, ...], str]  # of clusters in DOT, by the groups that lead to each
 
 
 def dot_source(picture: Picture, bare: bool = False) -> str:
@@ -58,12 +61,7 @@ def _statements(picture: Picture, bare: bool) -> Iterator[str]:
         label = _sized([*picture.notes, *[""] * (lines - len(picture.notes))], width, LINE, bare)
         yield f"graph [label={label} labelloc=t labeljust=l]"
     yield from _nodes(picture.boxes, ports, bare)
-    places = {arrow.id: place for arrows in ports.values() for place, arrow in enumerate(arrows)}
-    kinds = {box.id: LOOKS[box.kind].shape for box in picture.boxes}
-    for arrow in picture.arrows:
-        tail = arrow.tail if kinds[arrow.tail] == "circle" else f"{arrow.tail}:e"
-        head = arrow.head if kinds[arrow.head] == "circle" else f"{arrow.head}:p{places[arrow.id]}:w"
-        yield f"{_port(tail)} -> {_port(head)} [{_joined(_arrow_attributes(arrow, bool(picture.columns), bare))}]"
+    yield from _arrows(picture, ports, bare)
     yield from _columns(picture.columns)
 
 
@@ -111,27 +109,35 @@ def _columns(columns: Sequence[Column]) -> Iterator[str]:
             yield f"{{ graph [rank=same]; {' -> '.join([*map(_quoted, ids), *foot])} [style=invis] }}"
 
 
-def clusters(boxes: list[Box]) -> dict[tuple[str, ...], str]:
+def clusters(boxes: list[Box]) -> Names:
     """The name in DOT of each cluster, by the groups that lead to it; outer ones first."""
     paths = dict.fromkeys(box.groups[:depth] for box in boxes for depth in range(1, len(box.groups) + 1))
     return {path: f"cluster_{number}" for number, path in enumerate(paths)}
 
 
 def _nodes(boxes: list[Box], ports: Ports, bare: bool) -> Iterator[str]:
-    """A line for each cluster, then one for each box inside its clusters: in DOT a cluster may be written in parts."""
+    """A line for each cluster, then one for each box inside its clusters: in DOT a cluster may be written in parts.
+
+    Before a box come the gates of the arrows that lead to it from outside: so dot begins with their order.
+    """
     names = clusters(boxes)
-
-    def within(path: tuple[str, ...], line: str) -> str:
-        for depth in range(len(path), 0, -1):
-            line = f"subgraph {names[path[:depth]]} {{ {line} }}"
-        return line
-
     for path in names:
         label = _sized([cluster_label(path)], text_width(cluster_label(path)), LINE, bare)
-        yield within(path, f"graph [label={label} labeljust=l margin=10 style=rounded color={_quoted(GREY)}]")
+        yield _within(names, path, f"graph [label={label} labeljust=l margin=10 style=rounded color={_quoted(GREY)}]")
+    groups = {box.id: box.groups for box in boxes}
     for box in boxes:
+        for arrow in ports.get(box.id, []):
+            if _by_gate(arrow, groups):
+                yield _within(names, box.groups, f"{_quoted(arrow.id + GATE)} [{POINT}]")
         attributes = _box_attributes(box, ports.get(box.id, []), bare)
-        yield within(box.groups, f"{_quoted(box.id)} [{_joined(attributes)}]")
+        yield _within(names, box.groups, f"{_quoted(box.id)} [{_joined(attributes)}]")
+
+
+def _within(names: Names, path: tuple[str, ...], line: str) -> str:
+    """A line inside of clusters."""
+    for depth in range(len(path), 0, -1):
+        line = f"subgraph {names[path[:depth]]} {{ {line} }}"
+    return line
 
 
 def _box_attributes(box: Box, into: list[Arrow], bare: bool) -> dict[str, str]:
@@ -197,6 +203,32 @@ def _texts(box: Box, width: float) -> str:
     return f"{TABLE}{''.join(rows)}</table>"
 
 
+def _by_gate(arrow: Arrow, groups: dict[str, tuple[str, ...]]) -> bool:
+    """Whether it leads into a cluster. Where there are no labels there are too many arrows for it."""
+    tail, head = groups[arrow.tail], groups[arrow.head]
+    return bool(arrow.label) and head != tail[: len(head)]
+
+
+def _arrows(picture: Picture, ports: Ports, bare: bool) -> Iterator[str]:
+    """A line for each arrow; two for one into a cluster, which goes by a gate of its own in the column before its head.
+
+    For dot keeps the boxes of a cluster together in each column, and leads around them what isn't of the cluster.
+    """
+    places = {arrow.id: place for arrows in ports.values() for place, arrow in enumerate(arrows)}
+    groups = {box.id: box.groups for box in picture.boxes}
+    circles = {box.id for box in picture.boxes if LOOKS[box.kind].shape == "circle"}
+    for arrow in picture.arrows:
+        start = _quoted(arrow.tail) + ("" if arrow.tail in circles else ":e")
+        end = _quoted(arrow.head) + ("" if arrow.head in circles else f":p{places[arrow.id]}:w")
+        attributes = _arrow_attributes(arrow, bool(picture.columns), bare)
+        if _by_gate(arrow, groups):
+            at, rest = _quoted(arrow.id + GATE), attributes | {"label": '""', "minlen": "1"}
+            yield f"{start} -> {at}:w [{_joined(attributes | {'minlen': '2', 'dir': 'none'})}]"
+            yield f"{at}:e -> {end} [{_joined(rest | {'id': at})}]"
+        else:
+            yield f"{start} -> {end} [{_joined(attributes)}]"
+
+
 def _arrow_attributes(arrow: Arrow, straight: bool, bare: bool) -> dict[str, str]:
     attributes = {"id": _quoted(arrow.id), "weight": "1" if "constant" in arrow.marks else "4"}
     if arrow.apart:  # so the clusters stand side by side, and the label between them
@@ -220,11 +252,6 @@ def _sized(lines: Sequence[str], width: float, height: float, bare: bool) -> str
     cell = f'<tr><td fixedsize="true" align="left" width="{width:.0f}" height="{height:.0f}">'
     rows = "".join(f"{cell}{'' if bare else escape(line)}</td></tr>" for line in lines)
     return f"<{TABLE}{rows}</table>>"
-
-
-def _port(place: str) -> str:
-    name, *ports = place.split(":")
-    return ":".join([_quoted(name), *ports])
 
 
 def _quoted(text: str) -> str:

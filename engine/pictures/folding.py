@@ -5,6 +5,7 @@ What belongs to a neuron is found by neurons.py; other nodes, such as the loss, 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from engine.pictures.neurons import is_weight, layer_of, weight_index
@@ -148,12 +149,16 @@ class _Neurons(_Fold):
         layers: dict[str, list[str]] = {}
         for path in sorted(self.members, key=lambda path: self.says.ids.place[self.members[path][-1]]):
             layers.setdefault(layer_of(path), []).append(self.id(self.members[path][0]))
-        inputs = Column(tuple(box.id for box in self.inputs.values()))
-        return (inputs, *(Column(tuple(ids), self._distance(len(ids))) for ids in layers.values()))
+        columns = [tuple(box.id for box in self.inputs.values()), *map(tuple, layers.values())]
+        apart = (Column(ids, self._distance(len(before), len(ids))) for before, ids in pairwise(columns))
+        return (Column(columns[0]), *apart)
 
-    def _distance(self, neurons: int) -> float:
-        """From the column before: so that the labels of the lines from one circle find room below each other."""
-        return min((CIRCLE + LABEL) / 2 * (1 + neurons) - CIRCLE, 6 * CIRCLE) if self.labelled else 2 * CIRCLE + RIM
+    def _distance(self, before: int, neurons: int) -> float:
+        """From the column before: so that the labels of lines from or into one circle find room below each other."""
+        if not self.labelled:
+            return 2 * CIRCLE + RIM
+        lines = max(before, neurons) if neurons > 1 else 1
+        return min((CIRCLE + LABEL) / 2 * (1 + lines) - CIRCLE, 6 * CIRCLE)
 
     def folds_to(self, neuron: str) -> str:
         return neuron

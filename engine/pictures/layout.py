@@ -19,6 +19,7 @@ from threading import Thread
 from time import monotonic
 from typing import IO, Any, NamedTuple
 
+from engine.pictures.dot import GATE
 from engine.text.names import shortened
 
 SECONDS = 15.0  # what the program may take
@@ -67,7 +68,7 @@ def _read(found: dict[str, Any]) -> Layout:
         height,
         {each["name"]: point(*_numbers(each["pos"])) for each in objects if "pos" in each},
         {each["name"]: _cluster(each, point) for each in objects if "bb" in each},
-        {edge["id"]: _route(edge, point) for edge in edges},
+        _whole({edge["id"]: _route(edge, point) for edge in edges}),
         point(*_numbers(found["lp"])) if "lp" in found else None,
     )
 
@@ -78,8 +79,17 @@ def _cluster(given: dict[str, str], point: Callable[[float, float], Point]) -> t
 
 
 def _route(edge: dict[str, str], point: Callable[[float, float], Point]) -> Route:
-    tip, *points = (point(*_numbers(each)) for each in edge["pos"].removeprefix("e,").split())
+    points = [point(*_numbers(each)) for each in edge["pos"].removeprefix("e,").split()]
+    tip = points.pop(0) if edge["pos"].startswith("e,") else points[-1]  # the part before a gate has no arrow
     return Route(points, tip, point(*_numbers(edge["lp"])) if "lp" in edge else None)
+
+
+def _whole(routes: dict[str, Route]) -> dict[str, Route]:
+    """Routes with their parts before and after a gate put together."""
+    for id in [id for id in routes if id.endswith(GATE)]:
+        after, before = routes.pop(id), routes[id.removesuffix(GATE)]
+        routes[id.removesuffix(GATE)] = Route(before.points + after.points[1:], after.tip, before.label)
+    return routes
 
 
 def _numbers(text: str) -> list[float]:

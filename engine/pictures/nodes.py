@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from engine.pictures.neurons import inputs_of, is_parameter, layer_of, neurons_of
@@ -24,6 +25,7 @@ from engine.value import Value, edges, operand
 LABELLED = 300  # boxes; above it arrows have no labels
 NAME, OPERAND, FORMULA, TOOLTIP = 28, 18, 46, 2000  # characters shown
 LEAVES = 6  # named in a description
+FEW = 3  # arrows from a box, above which all of them have a longer way
 BLANK = "______"  # room for a number by hand
 NO_GRADIENT = "–"
 
@@ -74,6 +76,7 @@ class Says:
         self.order, self.blanks, self._grads = order, blanks, grads
         self.names, self.ids = names or display_names(order), Ids(order)
         self.neurons = neurons_of(order)
+        self.uses = Counter(given for node in order for _, given, _ in edges(node))
         self.within = inputs_of(order, self.neurons) | self.neurons
         self.largest = max(abs(self.grad(node) or 0.0) for node in order)
         sizes = (abs(self.contribution(node, partial)) for node in order for _, _, partial in edges(node))
@@ -180,7 +183,8 @@ class Says:
         told = self.most and not {"grad", "local"} & {*self.blanks}
         strength = abs(self.contribution(node, partial)) / self.most if told else 0.0
         label = f"∂ {number}" if labelled else ""
-        apart = self.neurons.get(tail) not in (None, self.neurons.get(node)) or len(node.inputs) >= MANY
+        many = len(node.inputs) >= MANY or self.uses[tail] > FEW
+        apart = many or self.neurons.get(tail) not in (None, self.neurons.get(node))
         tooltip = self.arrow_tooltip(node, slot, partial)
         return Arrow(id, self.ids.node(tail), head, label, strength, tooltip, apart=apart)
 

@@ -18,7 +18,7 @@ POSITIVE, NEGATIVE, WHITE = "#0072b2", "#d55e00", "#ffffff"  # told apart by the
 DEEPEST = 0.6  # tint of the largest number; up to 0.75, INK on it is readable
 FONT, SIZE, SMALL = "Helvetica", 13.0, 12.0
 LINE, PAD, CIRCLE, RIM = 16.0, 10.0, 92.0, 10.0
-MANY, PORT = 6, 16.0  # arrows into a box, from which on each has so much of its side
+MANY, PORT = 6, 20.0  # arrows into a box, from which on each has so much of its side
 
 
 class Row(NamedTuple):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
 from hashlib import sha256
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from engine.pictures.dot import clusters, dot_source
+from engine.pictures.labels import beside, on_lines
 from engine.pictures.layout import Layout, Point, Route, laid_out
 from engine.pictures.picture import (
     FONT,
@@ -37,7 +37,6 @@ from engine.pictures.picture import (
     text_width,
 )
 
-Line = tuple[str, Point, Point]  # a label, and the ends of the line that it is on
 MARGIN = 6.0
 DROP = 0.36  # from the middle of a line down to where letters stand, in their size
 RIM = 4.0  # between the two borders of the root
@@ -74,10 +73,12 @@ def _svg(picture: Picture, layout: Layout, prefix: str) -> str:
         _notes(root, picture, layout.label)
     for path, cluster in clusters(picture.boxes).items():
         _cluster(root, cluster_label(path), *layout.clusters[cluster])
+    places = {} if picture.columns else beside(picture, layout)
     for arrow in picture.arrows:
-        _arrow(root, arrow, layout.edges[arrow.id], prefix)
+        _arrow(root, arrow, layout.edges[arrow.id], places.get(arrow.id), prefix)
     if picture.columns:
-        _labels_on_lines(root, picture, layout)  # above all lines
+        for label, middle in on_lines(picture, layout):  # above all lines
+            _label_on_line(root, label, middle)
     for box in picture.boxes:
         _box(root, box, layout.nodes[box.id], prefix)
     return tostring(root, encoding="unicode")
@@ -112,7 +113,7 @@ def _cluster(root: Element, name: str, upper: Point, lower: Point, middle: Point
     _text(group, "cluster-name", name, upper[0] + PAD, middle[1], fill=GREY)
 
 
-def _arrow(root: Element, arrow: Arrow, route: Route, prefix: str) -> None:
+def _arrow(root: Element, arrow: Arrow, route: Route, label: Point | None, prefix: str) -> None:
     group = _add(root, "g", " ".join(("edge", *arrow.marks)), id=f"{prefix}-{arrow.id}")
     if arrow.tooltip:
         _add(group, "title").text = arrow.tooltip
@@ -122,11 +123,10 @@ def _arrow(root: Element, arrow: Arrow, route: Route, prefix: str) -> None:
     curve = f"M{start} C{' '.join(rest)}"
     _add(group, "path", "line", d=curve, fill="none", stroke=colour, stroke_width=width, **dashes)
     _add(group, "polygon", "head", points=_head(route, width), fill=colour)
-    if route.label:
-        x, y = route.label
-        label = _text(group, "local", arrow.label, x, y - 1, fill=colour, text_anchor="middle")
+    if label:
+        text = _text(group, "local", arrow.label, label[0], label[1] - 1, fill=colour, text_anchor="middle")
         if HIGHLIGHTED & {*arrow.marks}:
-            label.set("font-weight", "bold")
+            text.set("font-weight", "bold")
 
 
 def _head(route: Route, width: float) -> str:
@@ -139,58 +139,12 @@ def _head(route: Route, width: float) -> str:
     return " ".join(f"{_n(x)},{_n(y)}" for x, y in corners)
 
 
-def _labels_on_lines(root: Element, picture: Picture, layout: Layout) -> None:
-    """The labels of the straight lines of a network, each on a light ground that hides the lines below it."""
-    between: dict[tuple[float, float], list[Line]] = {}  # the weights from one column to another
-    for arrow in picture.arrows:
-        route, tail, head = layout.edges[arrow.id], layout.nodes[arrow.tail], layout.nodes[arrow.head]
-        if arrow.label and "weight" in arrow.marks:
-            between.setdefault((tail[0], head[0]), []).append((arrow.label, tail, head))
-        elif arrow.label:
-            _label_on_line(root, (arrow.label, route.points[0], route.tip), 0.5)
-    radius = max((size(box)[0] / 2 for box in picture.boxes if LOOKS[box.kind].shape == "circle"), default=0.0)
-    for lines in between.values():
-        for each, part in zip(lines, _clear_parts(lines, radius), strict=True):
-            _label_on_line(root, each, part)
-
-
-def _label_on_line(root: Element, given: Line, part: float) -> None:
-    label, (x, y), width = given[0], _along(given, part), text_width(given[0])
+def _label_on_line(root: Element, label: str, middle: Point) -> None:
+    """On a light ground that hides the lines below it."""
+    (x, y), width = middle, text_width(label)
     group = _add(root, "g", "on-line")
     _add(group, "rect", x=x - width / 2, y=y - LINE / 2, width=width, height=LINE, rx=LINE / 2, fill=WHITE)
     _text(group, "local", label, x, y, text_anchor="middle")
-
-
-def _clear_parts(lines: list[Line], radius: float) -> list[float]:
-    """The part of the way at which each label stands: clear of circles and other labels, away from other lines."""
-    distance, width = lines[0][2][0] - lines[0][1][0], max(text_width(label) for label, _, _ in lines)
-    least = min((radius + width / 2) / distance, 0.5) if distance > 0 else 0.5  # not to the right: it feeds back
-    parts = [least + (1 - 2 * least) * step / 24 for step in range(25)]
-    placed: list[Point] = []
-
-    def clearness(given: Line, part: float) -> tuple[bool, float]:
-        x, y = _along(given, part)
-        labels = (max(abs(x - other_x) / (width + 4), abs(y - other_y) / LINE) for other_x, other_y in placed)
-        across = (abs(y - _height_at(other, x)) for other in lines if other is not given)
-        apart = min([2.0, *labels])
-        return apart >= 1, round(apart / 2 + 2 * min([LINE, *across]) / LINE - abs(part - 0.5) / 10, 6)
-
-    chosen: list[float] = []
-    for each in lines:
-        chosen.append(max(parts, key=partial(clearness, each)))
-        placed.append(_along(each, chosen[-1]))
-    return chosen
-
-
-def _along(line: Line, part: float) -> Point:
-    _, (x, y), (to_x, to_y) = line
-    return x + (to_x - x) * part, y + (to_y - y) * part
-
-
-def _height_at(line: Line, x: float) -> float:
-    """Where a line is at this place across."""
-    _, (from_x, y), (to_x, to_y) = line
-    return y + (to_y - y) * (x - from_x) / (to_x - from_x) if to_x != from_x else math.inf
 
 
 # -- boxes

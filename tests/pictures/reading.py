@@ -90,3 +90,15 @@ def regression(hidden: int = 4, backward: bool = True) -> Value:
     if backward:
         E.backward()
     return E
+
+
+def two_samples() -> Value:
+    """Six inputs, three for each sample, and two neurons."""
+    model = nn.RegressionMLP(3, 2, 2)
+    return nn.half_mean_squared_error([model(x) for x in ([0.1, 0.2, 0.3], [0.4, -0.5, 0.6])], [[0.3, 0.1]] * 2)
+
+
+def deep_network() -> Value:
+    """Three layers over leaves that the whole first layer reads."""
+    inputs = [Value(0.3, "p"), Value(-0.2, "q"), Value(0.6, "r")]
+    return nn.half_squared_error(nn.MLP(3, [4, 3, 2], seed=1)(inputs), [1.1, -0.9])

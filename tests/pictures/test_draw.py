@@ -23,15 +23,16 @@ from engine import Stepper, Value, compare, draw, explain, topological_order
 from engine.formulas import parse
 from engine.pictures.dot import dot_source
 from engine.pictures.draw import Drawing
-from engine.pictures.layout import run
+from engine.pictures.labels import beside, curve
+from engine.pictures.layout import laid_out, run
 from engine.pictures.nodes import BLANK
-from engine.pictures.picture import DEEPEST, GREY, HIGHLIGHT, INK, LOOKS, NEGATIVE, POSITIVE, text_width, tint
+from engine.pictures.picture import DEEPEST, GREY, HIGHLIGHT, INK, LOOKS, NEGATIVE, POSITIVE, size, text_width, tint
 from engine.steps.compare import Comparison
 from engine.steps.explain import Explanation
 from engine.text.names import number_text
 from engine.text.symbols import PRINTED
 from tests.graphs import GRAPHS, Built, diamond, each_graph, neuron, shared_product, twice
-from tests.pictures.reading import groups, notes, parsed, readme, regression
+from tests.pictures.reading import deep_network, groups, notes, parsed, readme, regression, two_samples
 
 ROOT, GOLDEN = Path(__file__).parents[2], Path(__file__).parent / "golden"
 
@@ -316,26 +317,32 @@ def test_golden_pictures(name: str) -> None:
         assert drawn == golden
 
 
-@pytest.mark.parametrize("name", GOLDEN_GRAPHS)
-def test_no_label_in_a_golden_picture_is_on_a_box_a_border_or_another_label(name: str) -> None:
-    root = parsed((GOLDEN / f"{name}.svg").read_text(encoding="utf-8"))
-    labels: list[tuple[float, ...]] = []
-    solid: list[tuple[float, ...]] = []
-    frames: list[tuple[float, ...]] = []
-    for element in root.iter():
-        if element.get("class") == "local":
-            width = text_width(element.text or "") / 1.2  # that width leaves room for broad fonts
-            x, y = float(element.get("x") or 0), float(element.get("y") or 0)
-            labels.append((x - width / 2, y - 10, x + width / 2, y + 2))
-        elif element.tag.endswith("rect"):
-            x, y, width, height = (float(element.get(each) or 0) for each in ("x", "y", "width", "height"))
-            (frames if element.get("fill") == "none" else solid).append((x, y, x + width, y + height))
-    for i, (left, top, right, bottom) in enumerate(labels):
-        for other in (*solid, *labels[:i]):
-            assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
-        for x0, y0, x1, y1 in frames:
-            within = x0 < left and right < x1 and y0 < top and bottom < y1
-            assert within or right <= x0 or x1 <= left or bottom <= y0 or y1 <= top
+NETWORKS: dict[str, Callable[[], Value]] = {"regression": regression, "deep": deep_network, "two samples": two_samples}
+DRAWN = {name: lambda make=make: backward(make) for name, make in GRAPHS.items()} | GOLDEN_GRAPHS | NETWORKS
+
+
+@pytest.mark.parametrize("make", DRAWN.values(), ids=DRAWN)
+def test_no_label_is_on_a_box_a_border_a_line_or_another_label(make: Callable[[], Value]) -> None:
+    picture = draw(make()).picture
+    layout = laid_out(dot_source(picture, bare=True))
+    places, areas = beside(picture, layout), list[tuple[float, ...]]()
+    for arrow in picture.arrows:
+        if layout.edges[arrow.id].label:
+            x, y = places[arrow.id]
+            width = text_width(arrow.label) / 1.2  # that width leaves room for broad fonts
+            left, top, right, bottom = area = (x - width / 2, y - 5.0, x + width / 2, y + 5.0)
+            for other in areas:
+                assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+            for line in picture.arrows:
+                points = curve(layout.edges[line.id].points)
+                assert not any(left < px < right and top < py < bottom for px, py in points), (arrow.id, line.id)
+            for box in picture.boxes:
+                (bx, by), (wide, high) = layout.nodes[box.id], size(box)
+                assert abs(x - bx) >= (width + wide) / 2 or abs(y - by) >= (10 + high) / 2
+            for (x0, y0), (x1, y1), _ in layout.clusters.values():
+                within = x0 < left and right < x1 and y0 < top and bottom < y1
+                assert within or right <= x0 or x1 <= left or bottom <= y0 or y1 <= top
+            areas.append(area)
 
 
 def test_another_number_is_not_the_golden_picture() -> None:

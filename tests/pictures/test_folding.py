@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 
 import pytest
 
 import nn
 from engine import Stepper, Value, draw, topological_order, total
+from engine.pictures.dot import dot_source
+from engine.pictures.labels import curve
+from engine.pictures.layout import laid_out
 from engine.pictures.neurons import layer_of, neurons_of
+from engine.pictures.picture import size
 from engine.text.names import number_text
-from tests.pictures.reading import NAMESPACE, Drawn, groups, notes, parsed, regression
+from tests.pictures.reading import NAMESPACE, Drawn, deep_network, groups, notes, parsed, regression, two_samples
 
 
 def boxes(E: Value, depth: str) -> dict[str, Drawn]:
@@ -57,7 +63,7 @@ def test_a_neuron_is_its_parameters_products_sum_and_activation() -> None:
         assert sorted(node.op or "leaf" for node in members) == sorted(["leaf"] * 4 + ["mul"] * 3 + ["total", "tanh"])
     output = [node for node in neurons if neurons[node] == "output[0]"]
     assert sorted(node.op or "leaf" for node in output) == sorted(["leaf"] * 5 + ["mul"] * 4 + ["total"])
-    assert sum(node.rule is not None for node in topological_order(E) if node not in neurons) == 4  # the loss
+    assert sum(node.rule is not None for node in topological_order(E) if node not in neurons) == 3  # the loss
 
 
 def test_what_is_made_of_outputs_is_no_neuron() -> None:
@@ -90,6 +96,28 @@ def test_the_whole_graph_has_clusters() -> None:
     assert sorted(names, key=str) == ["hidden", *(f"hidden[{i}]" for i in range(4)), "output", "output[0]"]
     texts = [box.texts["name"] for box in groups(svg, "node").values()]
     assert texts.count("w[0]") == 5 and texts.count("a = tanh(z)") == 4 and "v4 = w[0]·hidden[0].a" in texts
+
+
+@pytest.mark.parametrize("make", [regression, deep_network, two_samples])
+def test_lines_pass_no_box(make: Callable[[], Value]) -> None:
+    picture = draw(make()).picture
+    layout = laid_out(dot_source(picture, bare=True))
+    for arrow in picture.arrows:
+        for x, y in curve(layout.edges[arrow.id].points):
+            for box in picture.boxes:
+                (left, top), (width, height) = layout.nodes[box.id], size(box)
+                inside = abs(x - left) < width / 2 - 2 and abs(y - top) < height / 2 - 2
+                assert not inside or box.id in (arrow.tail, arrow.head), (arrow.id, box.name)
+
+
+@pytest.mark.parametrize("make", [regression, deep_network])
+def test_weights_stand_in_their_order(make: Callable[[], Value]) -> None:
+    picture = draw(make()).picture
+    layout = laid_out(dot_source(picture, bare=True))
+    for group in {box.groups for box in picture.boxes if box.groups}:
+        weights = [box for box in picture.boxes if box.groups == group and box.name.startswith("w[")]
+        downwards = sorted(weights, key=lambda box: layout.nodes[box.id][1])
+        assert [box.name for box in downwards] == sorted(box.name for box in weights)
 
 
 def test_boxes_are_within_their_clusters_and_no_others() -> None:
@@ -126,9 +154,9 @@ def test_a_layer_is_one_box_with_its_counts(hidden: int) -> None:
     }
     assert label["hidden"] == [str(hidden), str(4 * hidden), str(9 * hidden)]
     assert label["output"] == ["1", str(hidden + 1), str(2 * hidden + 2)]
-    assert found["x"].texts["count"] == "3 inputs" and len(found) == 3 + 4 + 3  # the loss, and its constants
+    assert found["x"].texts["count"] == "3 inputs" and len(found) == 3 + 3 + 3  # the loss, and its constants
     folded = sum(int(counts[2]) for counts in label.values())
-    assert folded + 4 == len(topological_order(E))
+    assert folded + 3 == len(topological_order(E))
 
 
 def test_layers_follow_each_other() -> None:
@@ -145,7 +173,7 @@ def test_a_whole_network_folds_where_its_graph_is_refused() -> None:
     E = mlp([40, 30, 1])
     with pytest.raises(ValueError, match="depth='layer'"):
         draw(E)
-    assert len(draw(E, depth="layer").picture.boxes) == 1 + 3 + 4 + 3
+    assert len(draw(E, depth="layer").picture.boxes) == 1 + 3 + 3 + 3
 
 
 # -- by neuron
@@ -197,9 +225,14 @@ def test_layers_are_columns_in_order(sizes: list[int]) -> None:
     assert lefts == sorted(lefts) and len(set(lefts)) == len(lefts)
 
 
-@pytest.mark.parametrize("sizes", [[4, 1], [3, 3, 2], [2], [5, 2], [6, 3, 1], [8, 2]])
-def test_no_weight_covers_another_or_a_circle(sizes: list[int]) -> None:
-    svg = draw(mlp(sizes), depth="neuron").svg()
+SIZES: list[list[int]] = [[4, 1], [3, 3, 2], [2], [5, 2], [6, 3, 1], [8, 2]]
+NETWORKS: dict[str, Callable[[], Value]] = {str(sizes): partial(mlp, sizes) for sizes in SIZES}
+NETWORKS["two samples"] = two_samples
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+def test_no_weight_covers_another_or_a_circle(make: Callable[[], Value]) -> None:
+    svg = draw(make(), depth="neuron").svg()
     labels = [group[0].attrib for group in parsed(svg).iter(f"{NAMESPACE}g") if group.get("class") == "on-line"]
     assert labels
     spans = [[float(label[name]) for name in ("x", "y", "width", "height")] for label in labels]
