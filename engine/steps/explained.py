@@ -222,6 +222,8 @@ def _wrapped(start: str, parts: Iterable[str], indent: int) -> list[str]:
 
 # -- as LaTeX
 
+BELOW = " \\\\[6pt]\n"  # ends a row, with room for the fractions below it
+
 
 def as_latex(told: Explanation) -> str:
     """The explanation as one `aligned` environment."""
@@ -231,7 +233,7 @@ def as_latex(told: Explanation) -> str:
     else:
         rows = (_latex_by_paths if told.paths else _latex_by_nodes)(told, numbers=note is None)
     rows += [rf"&\quad {latex_text(sentence)}" for sentence in (why_zero(told), note) if sentence]
-    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+    return "\\begin{aligned}\n" + BELOW.join(rows) + "\n\\end{aligned}"
 
 
 def _latex_quotient(top: str, bottom: str, power: str = "") -> str:
@@ -263,8 +265,8 @@ def _latex_by_paths(told: Explanation, numbers: bool) -> list[str]:
     products = [r" \cdot ".join(_latex_symbol(told, edge) for edge in path) for path in told.paths]
     factors = [joined([latex_number(recorded(*edge)) for edge in path], r" \cdot ") for path in told.paths]
     results = joined([latex_number(product(path)) for path in told.paths], " + ")
-    rows.append(f"{_latex_gradient(told, told.w)} &= " + " \\\\\n&\\quad + ".join(products))
-    rows += ["&= " + " \\\\\n&\\quad + ".join(factors)]
+    rows.append(f"{_latex_gradient(told, told.w)} &= " + f"{BELOW}&\\quad + ".join(products))
+    rows += ["&= " + f"{BELOW}&\\quad + ".join(factors)]
     return rows + [f"&= {side}" for side in changing([results, latex_number(told.value)])]
 
 

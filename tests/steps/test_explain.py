@@ -148,12 +148,12 @@ def test_latex_is_one_aligned_environment_and_jupyter_shows_it() -> None:
     assert (
         explanation.latex()
         == r"""\begin{aligned}
-E &= e^{v_{1}} \\
-\frac{\partial E}{\partial v_{1}} &= E = 0.2231 \\
-v_{1} &= w \cdot x \\
-\frac{\partial v_{1}}{\partial w} &= x = 0.5 \\
-\frac{\partial E}{\partial w} &= \frac{\partial E}{\partial v_{1}} \cdot \frac{\partial v_{1}}{\partial w} \\
-&= 0.2231 \cdot 0.5 \\
+E &= e^{v_{1}} \\[6pt]
+\frac{\partial E}{\partial v_{1}} &= E = 0.2231 \\[6pt]
+v_{1} &= w \cdot x \\[6pt]
+\frac{\partial v_{1}}{\partial w} &= x = 0.5 \\[6pt]
+\frac{\partial E}{\partial w} &= \frac{\partial E}{\partial v_{1}} \cdot \frac{\partial v_{1}}{\partial w} \\[6pt]
+&= 0.2231 \cdot 0.5 \\[6pt]
 &= 0.1116
 \end{aligned}"""
     )

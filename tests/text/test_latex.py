@@ -241,6 +241,6 @@ def test_an_explanation_with_any_label_is_one_aligned_environment(label: str) ->
     latex = explain(E, x).latex()
     inside = latex.removeprefix("\\begin{aligned}\n").removesuffix("\n\\end{aligned}")
     assert len(latex) - len(inside) == len("\\begin{aligned}\n\n\\end{aligned}")
-    for row in inside.split(" \\\\\n"):
+    for row in inside.split(" \\\\[6pt]\n"):
         check_balanced(row)
         assert len(re.findall(r"(?<!\\)&", row)) == 1
