@@ -43,6 +43,13 @@ def test_it_goes_through_the_five_minutes() -> None:
 
 def test_a_page_that_only_shows_it_has_the_pictures() -> None:
     kinds = [set(output.get("data", ())) for output in outputs(stored())]
-    assert sum("image/svg+xml" in kind for kind in kinds) >= 2 and any("image/png" in kind for kind in kinds)
+    pictures = [kind for kind in kinds if "image/svg+xml" in kind]
+    assert pictures == [{"image/svg+xml", "image/png", "text/plain"}] * 4  # no HTML, which a page may show as its source
     assert not any("widget" in name for kind in kinds for name in kind)
     assert str(TOUR.parents[1]) not in TOUR.read_text(encoding="utf-8")
+
+
+def test_exported_with_its_html_sanitised_it_has_the_pictures_and_no_source() -> None:
+    exporters = pytest.importorskip("nbconvert.exporters")
+    page, _ = exporters.HTMLExporter(sanitize_html=True).from_notebook_node(stored())
+    assert page.count("data:image/png;base64,") == 5 and not re.search("&lt;(svg|iframe|pre|script)", page)
