@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ if threading.current_thread() is threading.main_thread():
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A Chromium to show pages in, one for a whole session; where CI is set it has to be there."""
+    with chromium() as launched:
+        yield launched
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         assert not os.environ.get("CI"), "there is no Chromium on the PATH"

@@ -89,6 +89,8 @@ function startTurning() {
     const open = document.documentElement.classList.toggle("turning");
     find("turn").setAttribute("aria-expanded", open);
   });
+  const controls = find("controls");  // in one row or in several: the numbers stand above them
+  new ResizeObserver(() => document.documentElement.style.setProperty("--controls", `${controls.offsetHeight}px`)).observe(controls);
   for (const id of ["numbers", "turn"]) find(id).classList.add("live");
   if (film.run) startScrubbing(numbers => boxes.forEach((each, i) => {
     each.bar.value = each.number = numbers[i];

@@ -870,6 +870,19 @@ def test_numbers_can_be_turned_on_every_screen(show: Callable[..., Screen], size
     assert screen.now == 0  # what is typed moves no step
 
 
+@pytest.mark.parametrize("size", [*SIZES, (860, 640), (700, 600)], ids=str)
+def test_the_numbers_cover_no_control(show: Callable[..., Screen], size: tuple[int, int]) -> None:
+    page = show(film(example()), viewport={"width": size[0], "height": size[1]}).page
+    if page.is_visible("#turn"):
+        page.click("#turn")
+        page.wait_for_function("document.documentElement.style.getPropertyValue('--controls')")
+    covered = """() => [...document.querySelectorAll("#controls :is(button, input, select)")].filter(each => {
+        const { left, top, width, height } = each.getBoundingClientRect();
+        return width && !each.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+    }).map(each => each.id)"""
+    assert page.evaluate(covered) == []
+
+
 def test_a_live_neuron_is_small_and_needs_no_room_that_it_lacks(show: Callable[..., Screen]) -> None:
     made = film(regression_neuron())
     assert len(made.html().encode()) < 400_000

@@ -1,28 +1,37 @@
 """The pictures in the README are what the demos draw now, readable on white and on black, with nothing from outside.
 
+Those of the page are two looks at it in Chromium, before and after a number is turned; its fonts are the machine's.
+
 `python -m tests.pictures.test_readme_pictures` draws them anew.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from demos import neuron
 from demos.neuron import cells
-from engine import Stepper, Value
+from engine import Stepper, Value, film, topological_order
 from engine.pictures.picture import GREY, INK, WHITE
+from engine.text.names import number_text
+from tests.conftest import chromium
 from tests.pictures.reading import NAMESPACE, groups
 from tests.pictures.test_draw import MADE_WITH, contrast, version, without_coordinates
 
 ROOT = Path(__file__).parents[2]
 KEPT, README = ROOT / "demos" / "pictures", (ROOT / "README.md").read_text(encoding="utf-8")
 PICTURES: dict[str, Callable[[Path], Path]] = {"neuron.svg": neuron.picture}
+TURNED = {"page.png": 0.7, "page-turned.png": 1.6}  # w in each
+LARGEST = 40_000  # bytes
 
 
 def assert_current(kept: str, drawn: str) -> None:
@@ -42,8 +51,8 @@ def test_pictures_are_current(name: str, tmp_path: Path) -> None:
 
 
 def test_all_that_is_kept_is_drawn_by_a_demo_and_shown() -> None:
-    assert {path.name for path in KEPT.iterdir()} == set(PICTURES)
-    assert {name for name in PICTURES if f"](demos/pictures/{name})" in README} == set(PICTURES)
+    assert {path.name for path in KEPT.iterdir()} == {*PICTURES, *TURNED}
+    assert all(f"](demos/pictures/{name})" in README for name in (*PICTURES, *TURNED))
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -55,6 +64,40 @@ def test_pictures_need_nothing_from_outside(name: str) -> None:
         for attribute, text in element.attrib.items():
             address = attribute.endswith("href") or "url(" in text
             assert not address or text.startswith(("#", "url(#")), (attribute, text)
+
+
+# -- the page
+
+
+def looks_at_the_page(browser: Any, folder: Path) -> Iterator[tuple[str, str, bytes]]:
+    """The step of w.grad with each number of w: the file's name, what the step says, and a picture of the page."""
+    page = browser.new_page(viewport={"width": 1040, "height": 560})
+    page.goto(film(neuron.neuron()).save(folder / "film.html").as_uri())
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    for name, w in TURNED.items():
+        page.get_by_label("w, as a number").fill(str(w))
+        yield name, page.inner_text("#step"), page.screenshot()
+    page.close()
+
+
+def test_the_page_is_shown_before_and_after_a_number_is_turned(browser: Any, tmp_path: Path) -> None:
+    for name, says, _ in looks_at_the_page(browser, tmp_path):
+        E = neuron.neuron()
+        x, w = (next(node for node in topological_order(E) if node.label == label) for label in "xw")
+        gradient = x.data / math.cosh(TURNED[name] * x.data - 1.3) ** 2
+        assert w.data == 0.7 and number_text(gradient) in says, (name, says)
+        kept = (KEPT / name).read_bytes()
+        assert kept.startswith(b"\x89PNG") and len(kept) <= LARGEST
+
+
+def look_anew(browser: Any) -> None:
+    """Writes what is kept, in 64 colours."""
+    from PIL import Image
+
+    with TemporaryDirectory() as folder:
+        for name, _, picture in looks_at_the_page(browser, Path(folder)):
+            Image.open(BytesIO(picture)).convert("RGB").quantize(64).save(KEPT / name, optimize=True)
 
 
 # -- the neuron
@@ -154,3 +197,5 @@ def test_without_graphviz_the_steps_are_printed(
 if __name__ == "__main__":
     for name, picture in PICTURES.items():
         picture(KEPT / name)
+    with chromium() as launched:
+        look_anew(launched)
