@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.text.names import shortened
 
 INDENT = 4  # of what a line goes on with, besides its own
@@ -11,6 +13,8 @@ BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 def folded(line: str, width: int) -> list[str]:
     """The line in lines of at most width characters; between columns, three spaces, rather than between words.
 
+    Where it doesn't fit, columns are closed up: they don't stand below others' any more.
+
     >>> folded("  → w.grad += 1 · 0.7 = 0.7   None → 0.7", 30)
     ['  → w.grad += 1 · 0.7 = 0.7', '      None → 0.7']
     >>> folded("p a_name_that_goes_on_and_on", 20)
@@ -18,6 +22,8 @@ def folded(line: str, width: int) -> list[str]:
     """
     bold = line.startswith(BOLD)
     rest = line.removeprefix(BOLD).removesuffix(PLAIN) if bold else line
+    if len(rest) > width:
+        rest = re.sub(r"(?<=\S) {4,}", "   ", rest)
     indent = " " * min(len(rest) - len(rest.lstrip()) + INDENT, width // 2)
     made: list[str] = []
     while len(rest) > width:

@@ -40,6 +40,12 @@ def test_lines_are_folded_between_columns() -> None:
     assert folded(line, 110) == [line]
 
 
+def test_columns_are_closed_up_before_a_line_is_folded() -> None:
+    line = "  -->   v1 = w * x = 0.2531" + " " * 30 + "v1.grad = -1.285   1 of 1 in"
+    assert folded(line, 80) == ["  -->   v1 = w * x = 0.2531   v1.grad = -1.285   1 of 1 in"]
+    assert folded(line, 100) == [line]
+
+
 @pytest.mark.parametrize("width", [80, 110])
 def test_a_terminal_gets_no_line_wider_than_itself(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((width, 24)))
