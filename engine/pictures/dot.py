@@ -33,7 +33,6 @@ from engine.pictures.picture import (
 )
 
 APART = 80.0  # between the columns of a network, at least
-POINT = 'shape=point style=invis width=0.01 height=0.01 label=""'
 GATE = "-in"  # ends the id of what an arrow is after its gate
 CROWDED = 500  # boxes: above it the layout takes a short cut
 MANY = 1000  # ranks that arrows pass over: above it they are straight, too
@@ -128,7 +127,9 @@ def _nodes(boxes: list[Box], ports: Ports, bare: bool) -> Iterator[str]:
     for box in boxes:
         for arrow in ports.get(box.id, []):
             if _by_gate(arrow, groups):
-                yield _within(names, box.groups, f"{_quoted(arrow.id + GATE)} [{POINT}]")
+                yield _within(
+                    names, box.groups, f"{_quoted(arrow.id + GATE)} [{_joined(_gate_attributes(arrow, bare))}]"
+                )
         attributes = _box_attributes(box, ports.get(box.id, []), bare)
         yield _within(names, box.groups, f"{_quoted(box.id)} [{_joined(attributes)}]")
 
@@ -201,6 +202,13 @@ def _texts(box: Box, width: float) -> str:
         else:
             rows.append(f'<tr><td colspan="2">{escape(f"{row.label} {row.text}".strip())}</td></tr>')
     return f"{TABLE}{''.join(rows)}</table>"
+
+
+def _gate_attributes(arrow: Arrow, bare: bool) -> dict[str, str]:
+    """A dash of the arrow's own look, which joins its two parts."""
+    width, colour = line(arrow)
+    look = {"style": "invis"} if bare else {"penwidth": f"{width:g}", "color": _quoted(colour)}
+    return {"width": "0.05", "height": "0.01", "label": '""', **look}
 
 
 def _by_gate(arrow: Arrow, groups: dict[str, tuple[str, ...]]) -> bool:

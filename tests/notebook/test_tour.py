@@ -44,9 +44,7 @@ def test_it_goes_through_the_five_minutes() -> None:
 def test_a_page_that_only_shows_it_has_the_pictures() -> None:
     kinds = [set(output.get("data", ())) for output in outputs(stored())]
     pictures = [kind for kind in kinds if "image/svg+xml" in kind]
-    assert (
-        pictures == [{"image/svg+xml", "image/png", "text/plain"}] * 4
-    )  # no HTML: it may be shown as source
+    assert pictures == [{"image/svg+xml", "image/png", "text/plain"}] * 4  # no HTML: it may be shown as source
     assert not any("widget" in name for kind in kinds for name in kind)
     assert str(TOUR.parents[1]) not in TOUR.read_text(encoding="utf-8")
 
