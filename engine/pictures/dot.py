@@ -127,9 +127,8 @@ def _nodes(boxes: list[Box], ports: Ports, bare: bool) -> Iterator[str]:
     for box in boxes:
         for arrow in ports.get(box.id, []):
             if _by_gate(arrow, groups):
-                yield _within(
-                    names, box.groups, f"{_quoted(arrow.id + GATE)} [{_joined(_gate_attributes(arrow, bare))}]"
-                )
+                look = _joined(_gate_attributes(arrow, bare))
+                yield _within(names, box.groups, f"{_quoted(arrow.id + GATE)} [{look}]")
         attributes = _box_attributes(box, ports.get(box.id, []), bare)
         yield _within(names, box.groups, f"{_quoted(box.id)} [{_joined(attributes)}]")
 

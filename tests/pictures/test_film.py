@@ -933,7 +933,8 @@ def test_guess_first_hides_each_product_until_it_is_typed(show: Callable[..., Sc
     assert "E passes its gradient on to s" in page and "s.grad += 1" not in page
     assert screen.run(SHOWN)["s"][2] == "–"
     field, reply = screen.page.locator("#step input"), screen.page.locator("#step output")
-    assert field.get_attribute("aria-invalid") is None and screen.run("document.activeElement.tagName") == "INPUT"
+    assert field.get_attribute("aria-invalid") is None
+    screen.page.wait_for_function("document.activeElement.tagName === 'INPUT'")
     field.fill("0.9")
     field.press("Enter")
     assert reply.text_content() == "Not this number, and no classic mistake has it."
