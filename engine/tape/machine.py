@@ -33,11 +33,12 @@ class Module:
     def _define(self, tree: ast.FunctionDef) -> None:
         kinds = [ast.unparse(argument.annotation) for argument in tree.args.args if argument.annotation]
         returned = self._type(ast.unparse(tree.returns)) if tree.returns else ir.VoidType()
-        function = ir.Function(self.ir, ir.FunctionType(returned, [self._type(kind) for kind in kinds]), tree.name)
+        name, of_lanes = tree.name, all(kind == "lanes" for kind in kinds)
+        name = f"{name} of lanes" if of_lanes else name  # of floats there may be one of its name
+        function = ir.Function(self.ir, ir.FunctionType(returned, [self._type(kind) for kind in kinds]), name)
         function.attributes.add("nounwind")
-        name = tree.name
-        if all(kind == "lanes" for kind in kinds):
-            function.linkage, name = "internal", f"{name} of lanes"
+        if of_lanes:
+            function.linkage = "internal"
             function.attributes.add("readnone")
             if tree.name in self.texts:
                 function.attributes.add("alwaysinline")
