@@ -22,7 +22,7 @@ class Rule:
     Where textbooks print other forms, which lose digits somewhere, the row names them and they are never computed with:
     `shown` in the place of its own, or `also` beside them. `says` is what isn't school knowledge, with its source.
     `shared` is for a tape that computes many samples at once: what value and partials share, then these by it. decay(x)
-    is exp(-x) for x >= 0, and tanh_part(x) what tanh needs of it (tape/functions.py).
+    is exp(-x) for x >= 0, ratio(n, e) n / (1 + e), tanh_part(x) what tanh needs (tape/functions.py).
     """
 
     __slots__ = (
@@ -112,12 +112,12 @@ TABLE = [
     # -- activations, and the error function
     Rule("sigmoid", "sigmoid(x)",   "1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))", "sech(x / 2)**2 / 4",
          shown=("z * (1 - z)",), says="the logistic function, 1 / (1 + exp(-x))",
-         shared=("e = decay(abs(x))", "share(1 if x >= 0 else e, e)", "z * (e * z if x >= 0 else 1 - z)")),
+         shared=("e = decay(abs(x))", "ratio(1 if x >= 0 else e, e)", "z * (e * z if x >= 0 else 1 - z)")),
     Rule("logsigmoid", "logsigmoid(x)", "-softplus(-x)",                        "sigmoid(-x)",
          says="log(sigmoid(x)), which doesn't underflow"),
     Rule("softplus", "softplus(x)", "(x if x > 0 else 0) + log1p(exp(-abs(x)))", "sigmoid(x)",
          says="log(1 + exp(x)), a relu without a kink (Dugas et al., 2000)",
-         shared=("e = decay(abs(x))", "(x if x > 0 else 0) + log1p(e)", "share(1 if x >= 0 else e, e)")),
+         shared=("e = decay(abs(x))", "(x if x > 0 else 0) + log1p(e)", "ratio(1 if x >= 0 else e, e)")),
     Rule("relu",  "relu(x)",        "x if x > 0 else 0",                        "step(x)",
          says="the rectified linear unit (Nair and Hinton, 2010)"),
     Rule("leaky_relu", "leaky_relu(x)", "x if x > 0 else 0.01 * x",             "0.01 + 0.99 * step(x)",
@@ -127,7 +127,7 @@ TABLE = [
     Rule("silu",  "silu(x)",        "x * sigmoid(x)",                           "sigmoid(x) + x * sech(x / 2)**2 / 4",
          shown=("sigmoid(x) * (1 + x * sigmoid(-x))",),
          says="the sigmoid linear unit, or swish (Elfwing, Uchibe and Doya, 2018)",
-         shared=("e = decay(abs(x)); s = share(1 if x >= 0 else e, e)", "x * s",
+         shared=("e = decay(abs(x)); s = ratio(1 if x >= 0 else e, e)", "x * s",
                  "s * (1 + x * (e * s if x >= 0 else 1 - s))")),
     Rule("gelu",  "gelu(x)",        "x * (erfc(-x / sqrt(2)) / 2)",
          "erfc(-x / sqrt(2)) / 2 + x * gauss(x / sqrt(2)) / sqrt(2 * pi)",

@@ -64,8 +64,8 @@ def decay(x: lanes) -> lanes:
 """,
     # n / (1 + e) for e from 0 to 1, rounded nearly once: with what the sum loses and what the division leaves, by no
     # more than 1 / (1 + e) to an eighth
-    "share": """
-def share(n: lanes, e: lanes) -> lanes:
+    "ratio": """
+def ratio(n: lanes, e: lanes) -> lanes:
     under = 1.0 + e
     lost = e - (under - 1.0)
     q = n / under
