@@ -51,10 +51,11 @@ def off(got: float, true: Any) -> float:
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_a_function_is_right_to_the_last_places(name: str) -> None:
+def test_a_function_is_right_to_the_last_places(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value, of_value, slope, of_slope = LAWS[name]
     x, w = Value(0.5, "x"), Value(-0.0, "w")  # w + x is x, and the slope by w is the function's
     tape = Tape(ROWS[name].apply([w + x]), [x])
+    monkeypatch.setattr(tape, "_eagerly", None)  # which would mend what isn't finite
     with mpmath.workprec(200):
         inside = [number for number in census(name) if abs(value(mpf(number))) < 1.79e308]
         if name == "silu":  # x times a subnormal sigmoid, here as in the engine

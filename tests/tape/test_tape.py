@@ -776,6 +776,12 @@ def test_a_backward_that_fails_leaves_the_gradients_as_they_were() -> None:
     assert w.grad == 1.7e308
 
 
+def test_a_value_that_is_too_large_has_no_gradients() -> None:
+    x, w = leaves(x=0.5, w=1.0)
+    with pytest.raises(DomainError, match=r"^sample 1: "):
+        Tape(x * w + 1e308, [x]).gradients([[0.3], [1.7e308]])
+
+
 def test_gradients_of_a_sample_that_fails_are_the_engines_error() -> None:
     x, w = leaves(x=0.5, w=1.0)
     with pytest.raises(DomainError, match=r"^sample 5: sqrt: dz/dx = "):
@@ -818,6 +824,36 @@ def test_layers_are_bitwise_the_engine_in_one_lane_and_themselves_in_batches() -
     E, inputs = layers_and_more()
     same_as_eager(E)
     same_in_batches(Tape(E, inputs), batch_of(inputs, 21))
+
+
+def two_neurons(activation: str) -> tuple[list[Value], list[Value], list[Value], Built]:
+    """The sums of a layer, what an activation makes of them, the weights of these, and the sum of that with x."""
+    x, y, *w = leaves(x=0.83, y=-0.4, **{f"w{i}": 0.3 + 0.17 * i for i in range(7)})
+    sums = [total([w[0] * x, w[1] * y]), total([w[2] * x, w[3] * y])]
+    made = [ROWS[activation].apply([each]) for each in sums]
+    return sums, made, w, (total([w[4] * made[0], w[5] * made[1], w[6]]), [x, y])
+
+
+def test_gradients_meet_slopes_that_dont_lie_side_by_side() -> None:
+    sums, made, w, (E, inputs) = two_neurons("tanh")  # the second sum is read elsewhere, too
+    twofold = total([w[4] * (sums[0] * made[0]), w[5] * (sums[1] * made[1])])
+    for graph in (E, E * w[6] + sums[1].sin(), E * w[6] + sums[0] * sums[1], twofold):
+        same_as_eager(graph)
+        same_in_batches(Tape(graph, inputs), batch_of(inputs, 21))
+
+
+@pytest.mark.parametrize("zero", [[4], [5], [4, 5]])
+def test_a_layer_asks_nothing_of_an_infinite_slope_behind_a_zero(
+    zero: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, w, (E, inputs) = two_neurons("sqrt")
+    for i in zero:
+        w[i].data = w[2 * (i - 4)].data = w[2 * (i - 4) + 1].data = 0.0  # the sum is 0, and its weight, too
+    tape, batch = Tape(E, inputs), np.array([[0.83, 0.4], [1.2, 0.9]])
+    expected = [eager(graph, tape.parameters)[1] for graph in one_by_one(tape, batch)]
+    monkeypatch.setattr(tape, "_eagerly", None)
+    assert tape.gradients(batch) == pytest.approx(np.array(expected), rel=1e-12)
+    assert tape.value_and_gradient(batch)[1] == pytest.approx(mean_of(expected), rel=1e-12)
 
 
 def test_a_tape_writes_nothing_and_reads_no_code(tmp_path: Path) -> None:
