@@ -375,3 +375,21 @@ def test_another_setting_than_the_one_saved_is_refused(tmp_path: Path) -> None:
         refused(alike, complaint)
     path.write_text(json.dumps(data))
     assert nn.load(path, into=other, optimizer=alike) is other and alike.epoch == 5  # the rate may be another
+
+
+class LastLayer(nn.SGD):
+    """It moves the last layer alone."""
+
+    def rates(self) -> dict[Value, float]:
+        last = set(self.model.layers[-1].parameters())  # type: ignore[union-attr]
+        return {parameter: rate for parameter, rate in super().rates().items() if parameter in last}
+
+
+@pytest.mark.parametrize("backend", ["eager", "tape"])
+def test_a_parameter_that_isnt_moved_has_no_gradient_left(backend: str) -> None:
+    model = nn.MLP(2, [3, 1], seed=4)
+    first, last = ([each.data for each in layer.parameters()] for layer in model.layers)
+    nn.fit(model, [[0.3, -0.7]], [0.4], 3, LastLayer(model, 0.1), backend=backend, progress=False)
+    assert [each.grad for each in model.parameters()] == [None] * 13
+    assert [each.data for each in model.layers[0].parameters()] == first
+    assert all(each.data != before for each, before in zip(model.layers[1].parameters(), last, strict=True))
