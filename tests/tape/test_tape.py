@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -826,30 +826,38 @@ def test_layers_are_bitwise_the_engine_in_one_lane_and_themselves_in_batches() -
     same_in_batches(Tape(E, inputs), batch_of(inputs, 21))
 
 
-def two_neurons(activation: str) -> tuple[list[Value], list[Value], list[Value], Built]:
-    """The sums of a layer, what an activation makes of them, the weights of these, and the sum of that with x."""
-    x, y, *w = leaves(x=0.83, y=-0.4, **{f"w{i}": 0.3 + 0.17 * i for i in range(7)})
-    sums = [total([w[0] * x, w[1] * y]), total([w[2] * x, w[3] * y])]
-    made = [ROWS[activation].apply([each]) for each in sums]
-    return sums, made, w, (total([w[4] * made[0], w[5] * made[1], w[6]]), [x, y])
+COUNT = 13  # neurons: eight, four and one
+
+
+def one_layer() -> tuple[list[Value], list[Value], list[Value], list[Value]]:
+    """The inputs; two weights for each of some neurons, and a weight of its output; and the neurons' sums."""
+    x, y = leaves(x=0.83, y=-0.4)
+    w = [Value(0.3 + 0.017 * i, f"w{i}") for i in range(2 * COUNT)]
+    v = [Value(0.9 - 0.031 * i, f"v{i}") for i in range(COUNT)]
+    return [x, y], w, v, [total([w[2 * i] * x, w[2 * i + 1] * y]) for i in range(COUNT)]
+
+
+def weighted(v: list[Value], made: list[Value]) -> Value:
+    return total([a * b for a, b in zip(v, made, strict=True)])
 
 
 def test_gradients_meet_slopes_that_dont_lie_side_by_side() -> None:
-    sums, made, w, (E, inputs) = two_neurons("tanh")  # the second sum is read elsewhere, too
-    twofold = total([w[4] * (sums[0] * made[0]), w[5] * (sums[1] * made[1])])
-    for graph in (E, E * w[6] + sums[1].sin(), E * w[6] + sums[0] * sums[1], twofold):
+    inputs, _, v, sums = one_layer()
+    E = weighted(v, [z.tanh() for z in sums])
+    for graph in (E, E + sums[1].sin(), E + sums[0] * sums[7], weighted(v, [z * z.tanh() for z in sums])):
         same_as_eager(graph)
         same_in_batches(Tape(graph, inputs), batch_of(inputs, 21))
 
 
-@pytest.mark.parametrize("zero", [[4], [5], [4, 5]])
+@pytest.mark.parametrize("zero", [[4], [12], range(COUNT)])
 def test_a_layer_asks_nothing_of_an_infinite_slope_behind_a_zero(
-    zero: list[int], monkeypatch: pytest.MonkeyPatch
+    zero: Sequence[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, _, w, (E, inputs) = two_neurons("sqrt")
+    inputs, w, v, _ = one_layer()
     for i in zero:
-        w[i].data = w[2 * (i - 4)].data = w[2 * (i - 4) + 1].data = 0.0  # the sum is 0, and its weight, too
-    tape, batch = Tape(E, inputs), np.array([[0.83, 0.4], [1.2, 0.9]])
+        w[2 * i].data = w[2 * i + 1].data = v[i].data = 0.0  # the sum is 0, and its weight, too
+    sums = [total([w[2 * i] * inputs[0], w[2 * i + 1] * inputs[1]]) for i in range(COUNT)]
+    tape, batch = Tape(weighted(v, [sqrt(z) for z in sums]), inputs), np.array([[0.83, 0.4], [1.2, 0.9]])
     expected = [eager(graph, tape.parameters)[1] for graph in one_by_one(tape, batch)]
     monkeypatch.setattr(tape, "_eagerly", None)
     assert tape.gradients(batch) == pytest.approx(np.array(expected), rel=1e-12)
