@@ -26,6 +26,7 @@ from engine import (
     derivative,
     detach,
     hessian,
+    hypot,
     log,
     maximum,
     operation,
@@ -844,7 +845,8 @@ def weighted(v: list[Value], made: list[Value]) -> Value:
 def test_gradients_meet_slopes_that_dont_lie_side_by_side() -> None:
     inputs, _, v, sums = one_layer()
     E = weighted(v, [z.tanh() for z in sums])
-    for graph in (E, E + sums[1].sin(), E + sums[0] * sums[7], weighted(v, [z * z.tanh() for z in sums])):
+    beside = weighted(v, [hypot(z, Value(0.7 + 0.1 * i, f"p{i}")) for i, z in enumerate(sums)])
+    for graph in (E, E + sums[1].sin(), E + sums[0] * sums[7], weighted(v, [z * z.tanh() for z in sums]), beside):
         same_as_eager(graph)
         same_in_batches(Tape(graph, inputs), batch_of(inputs, 21))
 
