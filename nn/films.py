@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine import Value, topological_order
 from nn.losses import half_mean_squared_error
-from nn.module import Module
+from nn.module import Module, set_data
 from nn.optimizers import SGD, Optimizer
 
 if TYPE_CHECKING:
@@ -49,8 +49,3 @@ def film_training(
         return film(half_mean_squared_error([model(x) for x in X], T), run=run)
     finally:
         set_data(leaves, run[-1])
-
-
-def set_data(leaves: Sequence[Value], numbers: Sequence[float]) -> None:
-    for leaf, number in zip(leaves, numbers, strict=True):
-        leaf.data = number

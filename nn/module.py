@@ -157,6 +157,12 @@ def total_of(terms: Sequence[Value]) -> Value:
     return terms[0] if len(terms) == 1 else total(terms)
 
 
+def set_data(leaves: Sequence[Value], numbers: Sequence[float]) -> None:
+    """Gives each leaf its number."""
+    for leaf, number in zip(leaves, numbers, strict=True):
+        leaf.data = number
+
+
 def check_size(name: str, size: object, least: int = 1) -> None:
     """ValueError unless this is a whole number (NumPy's too), least or larger, that a machine can count to."""
     if not isinstance(size, Integral) or isinstance(size, bool) or not least <= int(size) <= sys.maxsize:

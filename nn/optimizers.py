@@ -67,6 +67,10 @@ class Optimizer:
                 texts.append(f"{name}={given!r}")
         return f"{type(self).__name__}({', '.join(texts)})"
 
+    def keeps(self, *methods: str) -> bool:
+        """Are these methods as they are here, and none is one's own?"""
+        return all(getattr(getattr(self, name), "__func__", None) is vars(Optimizer)[name] for name in methods)
+
     def parameters(self) -> list[Value]:
         return self.model.parameters() if isinstance(self.model, Module) else list(self.model)
 

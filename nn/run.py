@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from engine import Value, topological_order
 from engine.domain import number
 from nn.losses import Loss
-from nn.module import Module, random_from
+from nn.module import Module, random_from, set_data
 from nn.optimizers import Optimizer
 
 Table: TypeAlias = list[list[float]]
@@ -50,8 +50,7 @@ class Run:
 
     def restore(self) -> None:
         """Puts the last good weights back, and the optimizer's memory and epoch."""
-        for parameter, data in zip(self.parameters, self.good, strict=True):
-            parameter.data = data
+        set_data(self.parameters, self.good)
         self.optimizer.state, self.optimizer.epoch = self.good_state, self.good_epoch
 
     def begin(self, epochs: int) -> float:

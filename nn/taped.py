@@ -268,9 +268,8 @@ class TapedRun(Run):
 
 def epochs_of(optimizer: Optimizer) -> Loops | None:
     """The compiled loop over epochs with this optimizer; None if it has methods of its own, or formulas of no use."""
-    for method in ("step", "groups", "rates", "change"):
-        if getattr(getattr(optimizer, method), "__func__", None) is not vars(Optimizer)[method]:
-            return None
+    if not optimizer.keeps("step", "groups", "rates", "change"):
+        return None
     formulas = (tuple(each.items()) for each in (optimizer.once, optimizer.each))
     try:
         return _compiled(*formulas, tuple(optimizer.start), tuple(optimizer.settings))

@@ -15,7 +15,7 @@ from engine import DomainError
 from engine.domain import number
 from engine.text.monospace import Monospaced
 from nn.losses import BY_CLASS, LOSSES, Loss, half_mean_over_outputs, one_hot
-from nn.module import Module, Rows, as_lists, check_size
+from nn.module import Module, Rows, as_lists, check_size, set_data
 from nn.optimizers import SGD, Optimizer
 from nn.rates import check_number, is_scheduled, shown
 from nn.run import Parted, Run, Table
@@ -92,8 +92,7 @@ class Watched:
     def finish(self) -> None:
         """With patience, puts the best weights back."""
         if self.patience is not None:
-            for parameter, data in zip(self.run.parameters, self.best, strict=True):
-                parameter.data = data
+            set_data(self.run.parameters, self.best)
 
 
 def fit(
@@ -145,13 +144,7 @@ def fit(
     _check_options(epochs, batch_size, until, backend)
     optimizer = SGD(model) if optimizer is None else optimizer
     rates = optimizer.rates() if isinstance(optimizer, Optimizer) else {}
-    known = (
-        rates
-        and optimizer.model is model
-        and all(
-            getattr(type(optimizer), name) is getattr(Optimizer, name) for name in ("parameters", "groups", "rates")
-        )
-    )
+    known = rates and optimizer.model is model and optimizer.keeps("parameters", "groups", "rates")
     parameters = list(rates) if known else model.parameters()  # a walk through the model takes as long as its call
     if not rates.keys() & set(parameters):
         raise ValueError(f"an optimizer of this model is expected, such as nn.SGD(model); given was {optimizer!r}")

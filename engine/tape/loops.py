@@ -14,7 +14,7 @@ from engine.rules import Rule
 from engine.tape.emitter import FLOAT, WORD
 from engine.tape.layers import FIELDS
 from engine.tape.machine import Code, Module, has_many_registers
-from engine.tape.plan import FIRST_KIND, Kind, Program, ranged
+from engine.tape.plan import CODES, Kind, Program, ranged
 
 MANY, WIDTH = 16, 8  # lanes in a vector, for functions and for sums
 SUMS = 4  # a parameter's gradient is added up in so many parts, by sample, always
@@ -424,7 +424,7 @@ class Loops:
         one_lane = width == 1
         sums = 1 if one_lane else SUMS
         numbers = {"WIDTH": width, "SUMS": sums, "FIELDS": len(FIELDS)}
-        numbers |= {"SUM": 0, "LAYER": 1, "MEMBER": 2, "FIRST_KIND": FIRST_KIND}
+        numbers |= CODES
         numbers |= {f"{name}_": place for place, name in enumerate(FIELDS)} | ({"lanes": 1} if one_lane else {})
         constants = {name: WORD(n) for name, n in numbers.items()} | {"nan": FLOAT(float("nan"))}
         module = Module(width, _fields(), constants, rows)

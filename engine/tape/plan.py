@@ -27,6 +27,7 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 SUM, LAYER, MEMBER, FIRST_KIND = range(4)  # codes of instructions: MEMBER is a layer's further neuron
+CODES = {"SUM": SUM, "LAYER": LAYER, "MEMBER": MEMBER, "FIRST_KIND": FIRST_KIND}  # by their names in the loops
 
 
 class Kind(NamedTuple):
