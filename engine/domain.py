@@ -83,6 +83,16 @@ def comparand(other: Value | float) -> float:
     return number(other) if data is None else data
 
 
+class recording:
+    """While a graph is built here for a tape, comparing two Values is a TypeError."""
+
+    def __enter__(self) -> None:
+        self.before = RECORDING.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        RECORDING.reset(self.before)
+
+
 def frozen() -> float:
     """Raises TypeError: a number read while a tape is recorded would be the same in each of its replays."""
     raise TypeError(

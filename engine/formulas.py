@@ -54,7 +54,8 @@ def product_source(factor: str, times: int) -> str:
 
 
 class Dialect:
-    """How Python source writes a division, a square or cube, a number, a choice, what may fail (calls, / and **)."""
+    """How Python source writes a division, a square or cube, a number, a choice, what may fail (calls, / and **), and
+    a list made in a loop."""
 
     def __init__(
         self,
@@ -63,9 +64,10 @@ class Dialect:
         literal: Callable[[str], str] = str,
         fallible: Callable[[str], str] = str,
         choice: str = "({1} if {0} else {2})",
+        listed: str = "[{}]",
     ) -> None:
         self.division, self.product, self.literal = division, product, literal
-        self.fallible, self.choice = fallible, choice
+        self.fallible, self.choice, self.listed = fallible, choice, listed
 
 
 PYTHON = Dialect()
@@ -118,7 +120,7 @@ def python_source(formula: str, dialect: Dialect = PYTHON) -> str:
             case List(elts=items):
                 return f"[{', '.join(map(read, items))}]"
             case ListComp(elt=item, generators=loops) | GeneratorExp(elt=item, generators=loops):
-                return f"[{read(item)} {' '.join(map(read, loops))}]"
+                return dialect.listed.format(f"{read(item)} {' '.join(map(read, loops))}")
             case comprehension(target=Name(id=name), iter=items, ifs=[]):
                 return f"for {name} in {read(items)}"
         raise ValueError(

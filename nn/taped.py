@@ -8,90 +8,112 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from engine import DomainError, Value
-from engine.tape.loops import WIDTH, Loops
-from engine.tape.tape import Tape, address, recording
+from engine.domain import recording
+from engine.tape.emitter import Body, Fields, Float, Floats, Int, Words
+from engine.tape.loops import MEAN, PROGRAM, VALUES, WIDTH
+from engine.tape.machine import Loops
+from engine.tape.tape import Tape, address
 from nn.losses import ANY_TARGETS
 from nn.optimizers import Optimizer
 from nn.rates import is_scheduled, upcoming
 from nn.run import Parted, Run, loss_of
 
-UPDATE = """
-def update(w_: floats, slopes_: floats, rates_: floats, settings_: floats, state_: floats, row_: int,
-           count_: int) -> float:
-    {settings}
-    {common}
-    {once}
-    wrong_ = spread(0.0)
-    for q_ in range(0, count_, WIDTH):
-        {state}
-        w = load(w_, q_)
-        slope = load(slopes_, q_)
-        before_ = w
-        {each}
-        moved_ = load(rates_, q_) != 0.0
-        after_ = select(moved_, before_ - load(rates_, q_) * step, before_)
-        store(w_, q_, after_)
-        wrong_ = wrong_ + (after_ - after_)
-        {kept}
-    total_ = 0.0
-    for j_ in unroll(WIDTH):
-        total_ = total_ + lane(wrong_, j_)
-    return total_
-"""
-TRAIN = """
-def copied(numbers: floats, to: floats, count: int):
-    for i in range(0, count, WIDTH):
-        store(to, i, load(numbers, i))
 
-def train(replay: int, p: program, w: floats, m: floats, columns: floats, stride: int, count: int, lanes: int,
-          orders: words, size: int, batch_lanes: int, epochs: int, until: float, values: floats, sums: floats,
-          gradient: floats, rates: floats, rates_stride: int, settings: floats, state: floats, state_stride: int,
-          states: int, kept: floats, errors: floats) -> float:
-    there = 0
-    for epoch in range(epochs):
-        copied(w, past(kept, states * state_stride), state_stride)
-        copied(state, kept, states * state_stride)
-        bad = 0.0
-        if size == 0:
-            bad = update(w, gradient, past(rates, epoch * rates_stride), settings, state, state_stride, p.parameters)
-            error = nan
-            if bad == 0.0:
-                error = at(replay, p, w, m, columns, stride, orders, there, count, lanes, values, sums, gradient, 1)
-                if count <= lanes:
-                    there = 2
-        else:
-            start = 0
-            while both(start < count, bad == 0.0):
-                some = count - start
-                if some > size:
-                    some = size
-                mean = at(replay, p, w, m, columns, stride, past(orders, epoch * count + start), 1, some, batch_lanes,
-                          values, sums, gradient, 1)
-                bad = mean - mean
-                if bad == 0.0:
-                    bad = update(w, gradient, past(rates, epoch * rates_stride), settings, state, state_stride,
-                                 p.parameters)
-                start = start + size
-            error = nan
-            if bad == 0.0:
-                error = at(replay, p, w, m, columns, stride, orders, 0, count, lanes, values, sums, gradient, 0)
-        errors[epoch] = error
-        if error - error != 0.0:
-            copied(past(kept, states * state_stride), w, state_stride)
-            copied(kept, state, states * state_stride)
-            return number(epoch)
-        if error <= until:
-            return number(epoch + 1)
-    return number(epochs)
-"""
+def copied(body: Body, numbers: Any, to: Any, count: Any) -> None:
+    for i in body.count(0, count, WIDTH):
+        to.put(i, numbers.lanes(i))
+
+
+def loop_over_epochs(
+    once: Formulas, each: Formulas, start: Sequence[str], settings: Sequence[str]
+) -> Callable[..., Any]:
+    """The loop over epochs, with the formulas of an optimizer."""
+
+    def update(
+        body: Body, w: Floats, gradient: Floats, rates: Floats, settings_: Floats, state: Floats, row: Int, count: Int
+    ) -> Float:
+        """The parameters' next numbers; NaN where one isn't finite."""
+        names = {name: settings_[i] for i, name in enumerate(settings)}
+        common = {name for name, _ in once}
+        names |= {name: state[i * row] for i, name in enumerate(start) if name in common}
+        for name, text in once:
+            names[name] = body.formula(text, names)
+        wrong = body.variable(0.0, body.lanes_kind)
+        for q in body.count(0, count, WIDTH):
+            before = w.lanes(q)
+            here = names | {name: state.lanes(i * row + q) for i, name in enumerate(start) if name not in common}
+            here |= {"w": before, "slope": gradient.lanes(q)}
+            for name, text in each:
+                here[name] = body.formula(text, here)
+            rate = rates.lanes(q)
+            after = body.select(rate != 0.0, before - rate * here["step"], before)
+            w.put(q, after)
+            wrong += after - after
+            for i, name in enumerate(start):
+                state.put(i * row + q, here[name])
+        return body.select(body.any(wrong != 0.0), math.nan, 0.0)
+
+    def train(
+        body: Body, replay: Int, p: Fields, w: Floats, m: Floats, columns: Floats, stride: Int, count: Int, lanes: Int,
+        orders: Words, size: Int, batch_lanes: Int, epochs: Int, until: Float, values: Floats, sums: Floats,
+        gradient: Floats, rates: Floats, rates_stride: Int, settings: Floats, state: Floats, state_stride: Int,
+        states: Int, kept: Floats, errors: Floats,
+    ) -> Float:  # fmt: skip
+        there = body.variable(0)
+        for epoch in body.count(0, epochs):
+            copied(body, w, kept.past(states * state_stride), state_stride)
+            copied(body, state, kept, states * state_stride)
+            bad, error = body.variable(0.0), body.variable(math.nan)
+
+            def step(bad: Any = bad, epoch: Any = epoch) -> None:
+                now = rates.past(epoch * rates_stride)
+                bad.set(update(body, w, gradient, now, settings, state, state_stride, p.parameters))
+
+            def replayed(place: Any, listed: Any, some: Any, lanes: Any, slopes: int) -> Any:
+                return body.invoke_at(replay, p, w, m, columns, stride, orders.past(place), listed, some, lanes, values,
+                                    sums, gradient, slopes)  # fmt: skip
+
+            with body.when(size == 0):
+                step()
+                with body.when(bad == 0.0):
+                    error.set(replayed(0, there.now(), count, lanes, MEAN))
+                    with body.when(count <= lanes):
+                        there.set(2)
+            with body.when(size > 0):
+                done = body.variable(0)
+                for stop_if in body.repeat():
+                    stop_if(done >= count)
+                    stop_if(bad != 0.0)
+                    some = body.select(count - done > size, size, count - done)
+                    mean = replayed(epoch * count + done, 1, some, batch_lanes, MEAN)
+                    bad.set(mean - mean)
+                    with body.when(bad == 0.0):
+                        step()
+                    done += size
+                with body.when(bad == 0.0):
+                    error.set(replayed(0, 0, count, lanes, VALUES))
+            errors.put(epoch, error, 1)
+            with body.when(error - error != 0.0):
+                copied(body, kept.past(states * state_stride), w, state_stride)
+                copied(body, kept, state, states * state_stride)
+                body.leave(body.converted("sitofp", epoch, "double"))
+            with body.when(error <= until):
+                body.leave(body.converted("sitofp", epoch + 1, "double"))
+        return body.converted("sitofp", epochs, "double")
+
+    return train
+
+
+Formulas: TypeAlias = tuple[tuple[str, str], ...]
 A_WHILE = 0.1  # seconds in the compiled loop: so long Ctrl-C and the progress bar wait
 AHEAD = 1000  # epochs, for which a schedule is asked at once
 COMPARED, AT_LAST = 5, 3  # samples
@@ -150,12 +172,11 @@ class TapedRun(Run):
         del self.orders[:done]
         self.epoch += done
         optimizer.epoch += done
-        for parameter, number, slope, numbers in zip(
-            parameters, self.tape.scalars.tolist(), self.gradient.tolist(), state.T.tolist(), strict=False
-        ):
-            if parameter in self.rates:
-                parameter.data, parameter.grad = number, slope
-                optimizer.state[parameter] = numbers
+        columns = self.tape.scalars.tolist(), self.gradient.tolist(), state.T.tolist()
+        moved = dict(zip(parameters, zip(*columns, strict=False), strict=False))
+        for parameter in self.rates:
+            if parameter in moved:
+                parameter.data, parameter.grad, optimizer.state[parameter] = moved[parameter]
         self.keep()
         if done < epochs and not self.batch_size:  # the gradient is that of the epoch that failed
             self.mean_error(self.samples, gradients=True)
@@ -192,19 +213,15 @@ class TapedRun(Run):
 
     def mean_error(self, samples: list[int], gradients: bool) -> float:
         tape, parameters = self.tape, len(self.tape.parameters)
-        tape.load()
         whole = samples is self.samples
-        lanes = self.lanes if whole else tape.lanes(len(samples))
-        listed = None if whole else np.array(samples)
-        gradient = self.gradient if gradients else self.gradient[:0]
-        mean = tape.loops(
-            "replay", *tape.state(lanes), *tape.run(self.columns, listed, len(samples), lanes, self.values, gradient)
-        )
+        lanes, listed = (self.lanes, None) if whole else (tape.lanes(len(samples)), np.array(samples))
+        slopes = MEAN if gradients else VALUES
+        mean = tape.run(self.columns, listed, len(samples), lanes, self.values, self.gradient, slopes)
         if np.isnan(mean):
             return super().mean_error(samples, gradients)
         self.zero_grad()
         if gradients:
-            for parameter, slope in zip(tape.ordered, gradient[:parameters].tolist(), strict=True):
+            for parameter, slope in zip(tape.ordered, self.gradient[:parameters].tolist(), strict=True):
                 if parameter in self.own:
                     parameter.grad = slope
         return mean
@@ -273,23 +290,10 @@ def epochs_of(optimizer: Optimizer) -> Loops | None:
     formulas = (tuple(each.items()) for each in (optimizer.once, optimizer.each))
     try:
         return _compiled(*formulas, tuple(optimizer.start), tuple(optimizer.settings))
-    except (KeyError, ValueError):  # a name or an expression that no formula has: the step says so
+    except (NameError, ValueError):  # a name or an expression that no formula has: the step says so
         return None
 
 
 @lru_cache(maxsize=16)
-def _compiled(once: Any, each: Any, start: tuple[str, ...], settings: tuple[str, ...]) -> Loops:
-    common = {name for name, _ in once}
-
-    def lines(indent: int, texts: Any) -> str:
-        return ("\n" + " " * indent).join(texts) or "0"
-
-    update = UPDATE.format(
-        settings=lines(4, [f"{name} = settings_[{i}]" for i, name in enumerate(settings)]),
-        common=lines(4, [f"{name} = state_[{i} * row_]" for i, name in enumerate(start) if name in common]),
-        once=lines(4, [f"{name} = formula({text!r})" for name, text in once]),
-        state=lines(8, [f"{x} = load(state_, {i} * row_ + q_)" for i, x in enumerate(start) if x not in common]),
-        each=lines(8, [f"{name} = formula({text!r})" for name, text in each]),
-        kept=lines(8, [f"store(state_, {i} * row_ + q_, {name})" for i, name in enumerate(start)]),
-    )  # fmt: skip
-    return Loops(WIDTH, update + TRAIN)
+def _compiled(once: Formulas, each: Formulas, start: tuple[str, ...], settings: tuple[str, ...]) -> Loops:
+    return Loops(WIDTH, PROGRAM, loop_over_epochs(once, each, start, settings))

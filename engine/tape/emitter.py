@@ -1,501 +1,458 @@
-"""Formulas and loops as LLVM IR: one reading of Python's syntax, for single floats and for lanes of them.
+"""Machine code by running Python once: arithmetic that writes LLVM's language down instead of computing.
 
-The table's formulas are read as operations.py reads them, in the same order and without contraction; the loops around
-them (loops.py) are written in the same syntax, with `for`, `while`, `if`, and arrays. Lanes are a vector of floats,
-one for each of as many samples. Next: functions.py, machine.py.
+A Number stands for a float, lanes, an int or a truth in the code; Python's own numbers are its constants. Lanes are a
+vector of floats, one for each of as many samples. What Python does with Numbers is written into the body of a function:
+the loops around the table's formulas (loops.py) are Python, and a formula is read as the engine reads it, in the same
+order and without contraction. Next: functions.py, machine.py.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator
+import math
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from itertools import chain
+from types import CodeType
 from typing import Any, TypeAlias
 
-from llvmlite import ir
+from engine.formulas import Dialect, float_functions, python_source
+from engine.rules import RULES, TABLE
+from engine.tape.functions import OF_ANY, OF_LANES
 
-from engine.formulas import parse
-from engine.rules import RULES, Rule
+Int: TypeAlias = Any  # what the arguments of a function in machine code are, by their annotations
+Float: TypeAlias = Any
+Floats: TypeAlias = Any
+Words: TypeAlias = Any
+Fields: TypeAlias = Any
+ITEMS = {"Floats": "double", "Words": "i64", "Indices": "i32", "Codes": "i16"}  # of arrays
 
-Number: TypeAlias = Any  # an ir.Value: a float, lanes, an int, or the outcome of a comparison
 
-FLOAT, WORD, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
-ARRAYS = {"floats": FLOAT, "indices": ir.IntType(32), "codes": ir.IntType(16), "words": WORD}
-SIGNS: dict[type, str] = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "fdiv", ast.LShift: "shl", ast.BitAnd: "and_",
-    ast.BitOr: "or_", ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!=",
-}  # fmt: skip
+def _operator(instruction: str, swapped: bool = False) -> Any:
+    def apply(x: Number, y: Any) -> Number:
+        kind = x.body.kind(x, y)
+        left, right = (y, x) if swapped else (x, y)
+        name = f"f{instruction}" if "double" in kind else instruction
+        return x.body.new(kind, f"{name} {kind} {x.body.text(left, kind)}, {x.body.text(right, kind)}")
+
+    return apply
+
+
+def _comparison(floats: str, ints: str) -> Any:
+    def apply(x: Number, y: Any) -> Number:
+        kind = x.body.kind(x, y)
+        name = f"fcmp {floats}" if "double" in kind else f"icmp {ints}"
+        truth = kind.replace("double", "i1") if "double" in kind else "i1"
+        return x.body.new(truth, f"{name} {kind} {x.body.text(x, kind)}, {x.body.text(y, kind)}")
+
+    return apply
+
+
+class Number:
+    """A float, lanes of floats, an int or a truth: its kind, and the name that it has in the code."""
+
+    def __init__(self, body: Body, kind: str, name: str) -> None:
+        self.body, self.kind, self.name = body, kind, name
+
+    def read(self) -> str:
+        return self.name
+
+    def inside(self, body: Body, name: str) -> Number:
+        """The same as an argument of another function."""
+        return Number(body, self.kind, name)
+
+    __add__ = __radd__ = _operator("add")
+    __sub__, __rsub__ = _operator("sub"), _operator("sub", swapped=True)
+    __mul__ = __rmul__ = _operator("mul")
+    __truediv__, __rtruediv__ = _operator("div"), _operator("div", swapped=True)
+    __lshift__, __and__, __or__, __xor__ = map(_operator, ("shl", "and", "or", "xor"))
+    __lt__, __le__ = _comparison("olt", "slt"), _comparison("ole", "sle")
+    __gt__, __ge__ = _comparison("ogt", "sgt"), _comparison("oge", "sge")
+    __eq__, __ne__, __hash__ = _comparison("oeq", "eq"), _comparison("une", "ne"), None  # type: ignore[assignment]
+
+    def __neg__(self) -> Any:
+        return self.body.new(self.kind, f"fneg {self.kind} {self.read()}") if "double" in self.kind else 0 - self
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return self.body.called("abs", self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a number in machine code is neither true nor false while the code is written")
+
+
+class Variable(Number):
+    """A number that changes: its name is a place in memory."""
+
+    def read(self) -> str:
+        return self.body.new(self.kind, f"load {self.kind}, ptr {self.name}").name
+
+    def now(self) -> Number:
+        return Number(self.body, self.kind, self.read())
+
+    def set(self, number: Any) -> None:
+        self.body.do(f"store {self.kind} {self.body.text(number, self.kind)}, ptr {self.name}")
+
+    def __iadd__(self, number: Any) -> Any:  # type: ignore[misc]
+        self.set(self + number)
+        return self
+
+
+class Array(Number):
+    """Numbers side by side in memory: array[i] is one, and array.lanes(i) as many as there are lanes."""
+
+    def __init__(self, body: Body, items: str, name: str) -> None:
+        super().__init__(body, "ptr", name)
+        self.items = items
+
+    def inside(self, body: Body, name: str) -> Number:
+        return Array(body, self.items, name)
+
+    def past(self, place: Any) -> Array:
+        """The array from a place on."""
+        line = f"getelementptr {self.items}, ptr {self.name}, i64 {self.body.text(place, 'i64')}"
+        return Array(self.body, self.items, self.body.new("ptr", line).name)
+
+    def __getitem__(self, place: Any) -> Number:
+        number = self.body.new(self.items, f"load {self.items}, ptr {self.past(place).name}")
+        return number if self.items in ("double", "i64") else self.body.converted("zext", number, "i64")
+
+    def lanes(self, place: Any, count: int = 0) -> Number:
+        kind = vector(count or self.body.width)
+        return self.body.new(kind, f"load {kind}, ptr {self.past(place).name}, align 8")
+
+    def put(self, place: Any, number: Any, count: int = 0) -> None:
+        kind = vector(count or self.body.width)
+        self.body.do(f"store {kind} {self.body.text(number, kind)}, ptr {self.past(place).name}, align 8")
+
+
+class Record(Number):
+    """Arrays and ints: their addresses and numbers lie side by side, and are read at the beginning of the function."""
+
+    def __init__(self, body: Body, name: str, fields: dict[str, str]) -> None:
+        super().__init__(body, "ptr", name)
+        self.fields, self.words = fields, Array(body, "i64", name)
+
+    def inside(self, body: Body, name: str) -> Number:
+        return Record(body, name, self.fields)
+
+    def __getattr__(self, field: str) -> Any:
+        body = self.body
+        outside, body.lines = body.lines, body.entry
+        vars(self)[field] = body.argument(self.fields[field], self.words[list(self.fields).index(field)])
+        body.lines = outside
+        return vars(self)[field]
 
 
 class Items:
-    """A list in a formula, in parts: how many items each has, and the item at an index."""
+    """A list in a formula whose length the code alone knows: it is gone through in a loop."""
 
-    def __init__(self, parts: list[tuple[Any, Callable[[Any], Number]]]) -> None:
-        self.parts = parts
+    def __init__(self, body: Body, start: Any, stop: Any, item: Callable[[Any], Any]) -> None:
+        self.body, self.start, self.stop, self.item = body, start, stop, item
 
-    def mapped(self, change: Callable[[Number], Number]) -> Items:
-        def changed(item: Callable[[Any], Number]) -> Callable[[Any], Number]:
-            return lambda i: change(item(i))
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.item, self.body.count(self.start, self.stop))
 
-        return Items([(count, changed(item)) for count, item in self.parts])
+    def __getitem__(self, place: Any) -> Any:  # [0] or [1:]
+        return self.item(self.start) if place == 0 else Items(self.body, self.start + 1, self.stop, self.item)
 
 
-class Emitter:
-    """The body of one function in the making: its builder and the names in it."""
+class Listed(chain[Any]):
+    """What a formula makes in a loop, to be gone through once."""
 
-    def __init__(self, module: Any, function: Any, names: dict[str, Any]) -> None:
-        self.module, self.width, self.names = module, module.width, names
-        self.builder: Any = ir.IRBuilder(function.append_basic_block())
-        self.is_formula = False
-        self.note: Any = None  # where NaN is kept once something wasn't finite on the way to a value
+    def __radd__(self, before: list[Any]) -> Iterable[Any]:
+        return chain(before, self)
+
+
+class Body:
+    """The body of one function in the making; functions are the others that it calls, by their names."""
+
+    def __init__(self, width: int, functions: dict[str, str]) -> None:
+        self.width, self.functions, self.names = width, functions, 0
+        self.lanes_kind = vector(width)
+        self.entry: list[str] = []
+        self.lines: list[str] = []
+        self.note: Any = None  # NaN comes to it once something isn't finite on the way to a value
+        self.mask: Any = None  # where what is computed now is asked for
+
+    def do(self, line: str) -> None:
+        self.lines.append(line)
+
+    def name(self) -> str:
+        self.names += 1
+        return f"n{self.names}"
+
+    def new(self, kind: str, line: str) -> Number:
+        number = Number(self, kind, f"%{self.name()}")
+        self.lines.append(f"{number.name} = {line}")
+        return number
+
+    # -- kinds of numbers
+
+    def kind(self, *numbers: Any) -> str:
+        """The kind that these have in common: a vector if one of them is."""
+        constant = "i64" if all(type(number) is int for number in numbers) else "double"
+        return max((number.kind for number in numbers if isinstance(number, Number)), key=len, default=constant)
+
+    def text(self, number: Any, kind: str) -> str:
+        """The number as an operand of this kind, in all lanes if it isn't lanes yet."""
+        if not isinstance(number, Number):
+            item = kind.split()[-1].rstrip(">")
+            constant = f"0x{struct.pack('>d', number).hex()}" if item == "double" else str(int(number))
+            return f"splat ({item} {constant})" if item != kind else constant
+        if number.kind == kind:
+            return number.read()
+        first = self.new(kind, f"insertelement {kind} poison, {number.kind} {number.read()}, i64 0")
+        count = kind[1:].split()[0]
+        return self.new(kind, f"shufflevector {kind} {first.name}, {kind} poison, <{count} x i32> zeroinitializer").name
+
+    def lanes(self, number: Any) -> Number:
+        return Number(self, self.lanes_kind, self.text(number, self.lanes_kind))
+
+    def lane(self, lanes: Number, place: int) -> Any:
+        return (
+            self.new("double", f"extractelement {lanes.kind} {lanes.read()}, i64 {place}")
+            if "x" in lanes.kind
+            else lanes
+        )
+
+    def converted(self, instruction: str, number: Number, kind: str) -> Number:
+        return self.new(kind, f"{instruction} {number.kind} {number.read()} to {kind}")
+
+    def select(self, test: Any, x: Any, y: Any) -> Any:
+        if not isinstance(test, Number):
+            return x if test else y
+        kind = test.kind.replace("i1", "double") if "x" in test.kind else self.kind(x, y)
+        given = ", ".join(f"{kind} {self.text(number, kind)}" for number in (x, y))
+        return self.new(kind, f"select {test.kind} {test.read()}, {given}")
+
+    def any(self, test: Number) -> Any:
+        """Does it hold in any lane?"""
+        if test.kind == "i1":
+            return test
+        return self.converted("bitcast", test, f"i{test.kind[1:].split()[0]}") != 0
 
     # -- statements
 
-    def run(self, body: list[ast.stmt]) -> None:
-        for statement in body:
-            getattr(self, f"run_{type(statement).__name__.lower()}")(statement)
+    def variable(self, number: Any, kind: str = "") -> Variable:
+        kind = kind or self.kind(number)
+        made = Variable(self, kind, f"%{self.name()}")
+        self.entry.append(f"{made.name} = alloca {kind}")
+        made.set(number)
+        return made
 
-    def run_assign(self, statement: Any) -> None:
-        [target] = statement.targets
-        self.assign(target, self.read(statement.value))
+    def repeat(self) -> Iterator[Callable[[Any], None]]:
+        """A loop, whose body Python runs through once; it ends where what it yields is called with what holds."""
+        head, end = self.name(), self.name()
 
-    def assign(self, target: Any, number: Number) -> None:
-        if isinstance(target, ast.Subscript) and self._array(target.value):
-            self.builder.store(number, self._place(target))
-            return
-        name = self._name(target)
-        if isinstance(number, Items):
-            self.names[name] = number
-            return
-        if name not in self.names:
-            self.names[name] = self.variable(number.type)
-        place = self.names[name]
-        self.builder.store(self.widened(number, place.type.pointee), place)
+        def stop_if(test: Number) -> None:
+            inside = self.name()
+            self.do(f"br i1 {test.read()}, label %{end}, label %{inside}\n{inside}:")
 
-    def variable(self, kind: Any) -> Any:
-        with self.builder.goto_entry_block():
-            return self.builder.alloca(kind)
+        self.do(f"br label %{head}\n{head}:")
+        yield stop_if
+        self.do(f"br label %{head}\n{end}:")
 
-    def run_expr(self, statement: Any) -> None:
-        self.read(statement.value)
-
-    def run_return(self, statement: Any) -> None:
-        self.builder.ret(self.read(statement.value))
-
-    def run_if(self, statement: Any) -> None:
-        if not statement.orelse:
-            with self.builder.if_then(self.read(statement.test)):
-                self.run(statement.body)
-            return
-        with self.builder.if_else(self.read(statement.test)) as (then, otherwise):
-            with then:
-                self.run(statement.body)
-            with otherwise:
-                self.run(statement.orelse)
-
-    def run_while(self, statement: Any) -> None:
-        with self.loop(lambda: self.read(statement.test)):
-            self.run(statement.body)
-
-    def run_for(self, statement: Any) -> None:
-        name, bounds = statement.target.id, [self.read(bound) for bound in statement.iter.args]
-        if statement.iter.func.id == "unroll":
-            for i in range(bounds[0].constant):
-                self.names[name] = WORD(i)
-                self.run(statement.body)
-            return
-        start, stop, step = {1: [WORD(0), *bounds, WORD(1)], 2: [*bounds, WORD(1)]}.get(len(bounds), bounds)
-        with self.counted(start, stop, step) as i:
-            self.names[name] = i
-            self.run(statement.body)
-
-    @contextmanager
-    def loop(self, holds: Callable[[], Number]) -> Iterator[None]:
-        head, body, end = (self.builder.append_basic_block() for _ in range(3))
-        self.builder.branch(head)
-        self.builder.position_at_end(head)
-        self.builder.cbranch(holds(), body, end)
-        self.builder.position_at_end(body)
-        yield
-        self.builder.branch(head)
-        self.builder.position_at_end(end)
-
-    @contextmanager
-    def counted(self, start: Number, stop: Number, step: Number) -> Iterator[Number]:
+    def count(self, start: Any, stop: Any, step: Any = 1) -> Iterator[Number]:
         """A loop over the ints from start to before stop."""
-        place = self.variable(WORD)
-        self.builder.store(start, place)
-        with self.loop(lambda: self.builder.icmp_signed("<", self.builder.load(place), stop)):
-            i = self.builder.load(place)
-            yield i
-            self.builder.store(self.builder.add(i, step), place)
+        i = self.variable(start, "i64")
+        for stop_if in self.repeat():
+            stop_if(i >= stop)
+            yield i.now()
+            i += step
 
-    # -- expressions
+    def tiles(self, count: Any, sizes: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        """The ints from 0 to before count in steps of these sizes, the largest first, each with its size."""
+        done = self.variable(0)
+        for size in sizes:
+            for first in self.count(done, count - (size - 1), size):
+                yield size, first
+                done.set(first + size)
 
-    def read(self, tree: Any, heard: bool = True) -> Any:
-        """The number, or list, of an expression; heard: what isn't finite in it makes the whole formula so."""
-        match tree:
-            case ast.Constant(value=int() | float() as number):
-                return FLOAT(float(number)) if self.is_formula or type(number) is float else WORD(number)
-            case ast.Name() | ast.Attribute() | ast.Subscript():
-                return self._named(tree)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return self.negative(self.read(operand, heard))
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self.read(operand, heard)
-            case ast.BinOp(op=ast.Pow(), left=base, right=ast.Constant(value=2 | 3 as times)):
-                factor = self.read(base, heard)
-                square = self.builder.fmul(factor, factor)
-                return square if times == 2 else self.builder.fmul(square, factor)
-            case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
-                return self.fallible(self.called("pow", [self.read(base, False), self.read(exponent, False)]), heard)
-            case ast.BinOp(op=ast.Div(), left=left, right=right):
-                return self.fallible(self.binary("fdiv", self.read(left, heard), self.read(right, False)), heard)
-            case ast.BinOp(op=sign, left=left, right=right):
-                return self.binary(SIGNS[type(sign)], self.read(left, heard), self.read(right, heard))
-            case ast.Compare(left=left, ops=[sign], comparators=[right]):
-                return self.compared(SIGNS[type(sign)], self.read(left, False), self.read(right, False))
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                return self.choice(self.read(test, False), body, orelse, heard)
-            case ast.Call(func=ast.Name(id=name), args=arguments):
-                return self.call(name, arguments, heard)
-            case ast.List(elts=items):
-                return Items([(1, partial(_same, self.read(item, heard))) for item in items])
-            case ast.ListComp(elt=item, generators=loops) | ast.GeneratorExp(elt=item, generators=loops):
-                return self.items(item, loops, heard)
-        raise ValueError(f"a {type(tree).__name__} can't be compiled: {ast.unparse(tree)}")
+    @contextmanager
+    def when(self, test: Any) -> Iterator[None]:
+        inside, end = self.name(), self.name()
+        self.do(f"br i1 {self.text(test, 'i1')}, label %{inside}, label %{end}\n{inside}:")
+        yield
+        self.do(f"br label %{end}\n{end}:")
 
-    def _named(self, tree: Any) -> Any:
-        if isinstance(tree, ast.Subscript) and self._array(tree.value):
-            number = self.builder.load(self._place(tree))
-            return number if number.type == FLOAT else self.builder.zext(number, WORD)
-        number = self.names[self._name(tree)]
-        return self.builder.load(number) if isinstance(number, ir.AllocaInstr) else number
+    def leave(self, number: Any) -> None:
+        """Returns a float; what is written after this is never reached."""
+        self.do(f"ret double {self.text(number, 'double')}\n{self.name()}:")
 
-    def _array(self, tree: Any) -> Any:
-        array = self.names.get(self._name(tree)) if isinstance(tree, (ast.Name, ast.Attribute)) else None
-        return array if array is not None and not isinstance(array, ir.AllocaInstr) else None
+    # -- functions
 
-    def _place(self, tree: Any) -> Any:
-        return self.builder.gep(self._array(tree.value), [self.read(tree.slice)])
+    def argument(self, annotation: str, given: Number, fields: dict[str, str] | None = None) -> Any:
+        """What stands for an argument, or a field of a record."""
+        if fields and annotation == "Fields":
+            return Record(self, given.name, fields)
+        if annotation not in ITEMS:
+            return given
+        where = given if given.kind == "ptr" else self.converted("inttoptr", given, "ptr")
+        return Array(self, ITEMS[annotation], where.name)
 
-    def _name(self, tree: Any) -> str:
-        """x; p.x, a field; t[1], where t is no array, a variable of its own."""
-        match tree:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple(elts=places)):
-                return f"{name}{[self.read(place).constant for place in places]}"
-            case ast.Subscript(value=ast.Name(id=name), slice=place):
-                return f"{name}{[self.read(place).constant]}"
-        return ast.unparse(tree)
-
-    def formula(self, text: str, note: Any = None) -> Any:
-        """A formula of the table, with the names as they are here; NaN comes to note where the engine would raise."""
-        before, self.is_formula, self.note = (self.is_formula, self.note), True, note
-        try:
-            return self.read(parse(text))
-        finally:
-            self.is_formula, self.note = before
-
-    def careful(self, text: str) -> Number:
-        """The value of a formula, NaN where something on the way to it isn't finite."""
-        note = self.variable(self.lanes_type)
-        self.builder.store(self.spread(FLOAT(0.0)), note)
-        z = self.spread(self.formula(text, note))
-        noted = self.builder.load(note)
-        return self.builder.select(
-            self.builder.fcmp_ordered("==", noted, self.spread(FLOAT(0.0))), z, self.spread(FLOAT(float("nan")))
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Calls a function of its own in the code, which is made with the first call; without a result it returns 0."""
+        name, given = (
+            function.__name__,
+            [x if isinstance(x, Number) else Number(self, "i64", str(x)) for x in arguments],
         )
+        if name not in self.functions:
+            body = Body(self.width, self.functions)
+            result = function(body, *(x.inside(body, f"%a{i}") for i, x in enumerate(given)))
+            body.define(name, [x.kind for x in given], 0.0 if result is None else result)
+        return self.invoke("double", f"@{name}", [x.kind for x in given], given)
 
-    def fallible(self, number: Number, heard: bool) -> Number:
-        if self.note is not None and not heard:
-            wrong = self.spread(self.builder.fsub(number, number))  # 0 or NaN
-            self.builder.store(self.builder.fadd(self.builder.load(self.note), wrong), self.note)
-        return number
+    def invoke(self, returned: str, function: str, kinds: Sequence[str], arguments: Sequence[Any]) -> Number:
+        given = ", ".join(f"{kind} {self.text(x, kind)}" for kind, x in zip(kinds, arguments, strict=True))
+        return self.new(returned, f"call {returned} {function}({given})")
 
-    def binary(self, sign: str, x: Any, y: Any) -> Any:
-        if isinstance(x, Items):
-            return Items(x.parts + y.parts)
-        x, y = self.alike(x, y)
-        sign = f"f{sign}" if sign in ("add", "sub", "mul") and is_float(x.type) else sign
-        return getattr(self.builder, sign)(x, y)
-
-    def negative(self, x: Number) -> Number:
-        if isinstance(x, ir.Constant):
-            return x.type(-x.constant)
-        return self.builder.fneg(x) if is_float(x.type) else self.builder.neg(x)
-
-    def compared(self, sign: str, x: Number, y: Number) -> Number:
-        x, y = self.alike(x, y)
-        if not is_float(x.type):
-            return self.builder.icmp_signed(sign, x, y)
-        return (self.builder.fcmp_unordered if sign == "!=" else self.builder.fcmp_ordered)(sign, x, y)
-
-    def choice(self, test: Number, body: Any, orelse: Any, heard: bool) -> Number:
-        """One branch alone for a single sample; both for lanes, and of each what belongs to it."""
-        if test.type == BIT and self.width == 1:
-            results = []
-            with self.builder.if_else(test) as branches:
-                for branch, tree in zip(branches, (body, orelse), strict=True):
-                    with branch:
-                        number = self.read(tree, heard)
-                        results.append((number, self.builder.block))
-            joined = self.builder.phi(results[0][0].type)
-            for number, block in results:
-                joined.add_incoming(number, block)
-            return joined
-        (x, first), (y, second) = (self._noted(tree, heard) for tree in (body, orelse))
-        if first is not None:
-            wrong = self.builder.select(test, *self.alike(first, second))
-            self.builder.store(self.builder.fadd(self.builder.load(self.note), wrong), self.note)
-        x, y = self.alike(x, y)
-        return self.builder.select(test, *(self.spread(n) if test.type != BIT else n for n in (x, y)))
-
-    def _noted(self, tree: Any, heard: bool) -> tuple[Number, Any]:
-        """A branch, and what it would note."""
-        if self.note is None:
-            return self.read(tree, heard), None
-        note, self.note = self.note, self.variable(self.lanes_type)
-        self.builder.store(self.spread(FLOAT(0.0)), self.note)
-        number, wrong = self.read(tree, heard), self.builder.load(self.note)
-        self.note = note
-        return number, wrong
-
-    # -- calls
-
-    def call(self, name: str, arguments: list[Any], heard: bool) -> Any:
-        if (own := getattr(self, f"call_{name}", None)) and not self.is_formula:
-            return own(*arguments)
-        if name == "abs" and isinstance(arguments[0], ast.Call) and ast.unparse(arguments[0].func) == "complex":
-            name, arguments = "hypot", arguments[0].args
-        if name in ("sum", "max", "softmax", "first", "rest"):
-            return getattr(self, f"list_{name}")(self.read(arguments[0], heard and name == "sum"))
-        numbers = [self.read(argument, False) for argument in arguments]
-        if self.is_formula and name in RULES and (text := self.inlined(RULES[name])):
-            return self.inline(RULES[name], text, numbers, heard)
-        return self.fallible(self.called(name, numbers), heard or name in ("abs", "copysign"))
-
-    def inlined(self, rule: Rule) -> str:
-        """The formula of a row that is written in others; empty for what the machine or libm has."""
-        if self.width > 1 and rule.shared:
-            return rule.shared[1]
-        return rule.value if rule.value != rule.typed and rule.name not in ("hypot", "abs") and not rule.many else ""
-
-    def inline(self, rule: Rule, text: str, numbers: list[Number], heard: bool) -> Number:
-        outer, self.names = self.names, dict(zip(rule.operands, numbers, strict=True)) | {"pi": self.names.get("pi")}
-        self.share(rule)
-        number = self.read(parse(text), heard)
-        self.names = outer
-        return number
-
-    def share(self, rule: Rule) -> None:
-        """Names what the value and the partials of a row share, in lanes."""
-        if self.width > 1 and rule.shared:
-            for part in rule.shared[0].split(";"):
-                name, _, text = part.partition("=")
-                before, self.is_formula = self.is_formula, True
-                self.names[name.strip()] = self.read(parse(text.strip()))
-                self.is_formula = before
-
-    def called(self, name: str, numbers: list[Number]) -> Number:
-        if isinstance(numbers[0].type, ir.VectorType) or any(isinstance(n.type, ir.VectorType) for n in numbers):
-            numbers = [self.spread(number) for number in numbers]
-        function = self.module.function(name, numbers[0].type, len(numbers))
-        return self.builder.call(function, numbers)
-
-    def list_sum(self, xs: Items) -> Number:
-        return self.folded(xs, FLOAT(0.0), lambda z, x: self.builder.fadd(z, x))
-
-    def list_max(self, xs: Items) -> Number:
-        def larger(z: Number, x: Number) -> Number:
-            return self.builder.select(self.builder.fcmp_ordered(">", x, z), x, z)
-
-        return self.folded(xs, FLOAT(float("-inf")), larger)
-
-    def folded(self, xs: Items, start: Number, fold: Callable[[Number, Number], Number]) -> Number:
-        total = self.variable(self.lanes_type)
-        self.builder.store(self.spread(start), total)
-        self.each(xs, lambda i, x: self.builder.store(fold(self.builder.load(total), self.spread(x)), total))
-        return self.builder.load(total)
-
-    def list_softmax(self, xs: Items) -> Items:
-        largest = self.list_max(xs)
-        powers = xs.mapped(lambda x: self.called("exp", [self.binary("sub", x, largest)]))
-        whole = self.list_sum(powers)
-        return powers.mapped(lambda power: self.builder.fdiv(power, whole))
-
-    def list_first(self, xs: Items) -> Number:
-        return xs.parts[0][1](WORD(0))
-
-    def list_rest(self, xs: Items) -> Items:
-        (count, item), *others = xs.parts
-        if count == 1:
-            return Items(others)
-        count = self.builder.sub(WORD(count) if type(count) is int else count, WORD(1))
-        return Items([(count, lambda i: item(self.builder.add(i, WORD(1)))), *others])
-
-    def items(self, item: Any, loops: list[Any], heard: bool) -> Items:
-        """A comprehension; of several loops all but the last are over single items."""
-        name, source, scope = loops[0].target.id, self.read(loops[0].iter, heard), self.names
-
-        def bound(number: Number) -> Any:  # also later, when other names are known
-            outer, self.names = self.names, scope | {name: number}
-            try:
-                return self.items(item, loops[1:], heard) if loops[1:] else self.read(item, heard)
-            finally:
-                self.names = outer
-
-        if not loops[1:]:
-            mapped: Items = source.mapped(bound)
-            return mapped
-        return Items(
-            [part for count, each in source.parts for i in range(count) for part in bound(each(WORD(i))).parts]
-        )
-
-    def each(self, xs: Items, do: Callable[[Number, Number], Any]) -> None:
-        """Something with the number of each item and the item."""
-        before: Number = WORD(0)
-        for count, item in xs.parts:
-            if type(count) is int and count == 1:
-                do(before, item(WORD(0)))
-                before = self.builder.add(before, WORD(1))
-                continue
-            with self.counted(WORD(0), count, WORD(1)) as i:
-                do(self.builder.add(before, i), item(i))
-            before = self.builder.add(before, count)
-
-    # -- the loops' own functions
-
-    def call_load(self, array: Any, place: Any, count: Any = None) -> Number:
-        """Lanes from an array, at a place in it."""
-        kind = vector(self.read(count).constant if count else self.width)
-        where = self.builder.gep(self.read(array), [self.read(place)])
-        return self.builder.load(self.builder.bitcast(where, kind.as_pointer()), align=8)
-
-    def call_store(self, array: Any, place: Any, given: Any, count: Any = None) -> None:
-        kind = vector(self.read(count).constant if count else self.width)
-        number = self.widened(self.read(given), kind)
-        where = self.builder.gep(self.read(array), [self.read(place)])
-        self.builder.store(number, self.builder.bitcast(where, kind.as_pointer()), align=8)
-
-    def call_spread(self, number: Any, count: Any = None) -> Number:
-        return self.widened(self.read(number), vector(self.read(count).constant if count else self.width))
-
-    def call_lane(self, lanes: Any, place: Any) -> Number:
-        number = self.read(lanes)
-        return number if number.type == FLOAT else self.builder.extract_element(number, self.read(place))
-
-    def call_with_lane(self, lanes: Any, place: Any, number: Any) -> Number:
-        return self.builder.insert_element(self.read(lanes), self.read(number), self.read(place))
-
-    def call_select(self, test: Any, x: Any, y: Any) -> Number:
-        return self.builder.select(self.read(test), *self.alike(self.read(x), self.read(y)))
-
-    def call_fused(self, x: Any, y: Any, z: Any) -> Number:
-        """x y + z, rounded once where the machine can."""
-        numbers = [self.spread(self.read(each)) for each in (x, y, z)]
-        kind = ir.FunctionType(self.lanes_type, [self.lanes_type] * 3)
-        name = f"llvm.fmuladd.v{self.width}f64"
-        return self.builder.call(self.module.ir.declare_intrinsic(name, fnty=kind), numbers)
-
-    def call_both(self, x: Any, y: Any) -> Number:
-        return self.builder.and_(self.read(x), self.read(y))
-
-    def call_bits(self, x: Any) -> Number:
-        number = self.read(x)
-        kind = ir.VectorType(WORD, number.type.count) if isinstance(number.type, ir.VectorType) else WORD
-        return self.builder.bitcast(number, kind)
-
-    def call_floats(self, x: Any) -> Number:
-        number = self.read(x)
-        return self.builder.bitcast(number, vector(getattr(number.type, "count", 1)))
-
-    def call_number(self, x: Any) -> Number:
-        return self.builder.sitofp(self.read(x), FLOAT)
-
-    def call_any(self, test: Any) -> Number:
-        bits = self.read(test)
-        if bits.type == BIT:
-            return bits
-        whole = self.builder.bitcast(bits, ir.IntType(bits.type.count))
-        return self.builder.icmp_unsigned("!=", whole, whole.type(0))
-
-    def call_formula(self, text: Any) -> Number:
-        return self.formula(text.value)
-
-    def call_careful(self, text: Any) -> Number:
-        return self.careful(text.value)
-
-    def call_shared(self, name: Any) -> None:
-        self.share(self.module.rows[name.value])
-
-    def call_items(self, m: Any, rows: Any, start: Any, stop: Any, lane: Any) -> Items:
-        """A list: the lanes at each of a range of rows."""
-        memory, numbers, first, at = (self.read(each) for each in (m, rows, start, lane))
-        count = self.builder.sub(self.read(stop), first)
-
-        def item(i: Number) -> Number:
-            row = self.builder.load(self.builder.gep(numbers, [self.builder.add(first, i)]))
-            place = self.builder.mul(self.builder.zext(row, WORD), self._named(ast.Name("lanes")))
-            where = self.builder.gep(memory, [self.builder.add(place, at)])
-            return self.builder.load(self.builder.bitcast(where, self.lanes_type.as_pointer()), align=8)
-
-        return Items([(count, item)])
-
-    def call_store_each(self, m: Any, row: Any, lane: Any, text: Any) -> None:
-        """Each item of a formula's list into a row of its own."""
-        memory, first, at = (self.read(each) for each in (m, row, lane))
-
-        def put(i: Number, x: Number) -> None:
-            place = self.builder.mul(self.builder.add(first, i), self._named(ast.Name("lanes")))
-            where = self.builder.gep(memory, [self.builder.add(place, at)])
-            self.builder.store(self.spread(x), self.builder.bitcast(where, self.lanes_type.as_pointer()), align=8)
-
-        self.each(self.formula(text.value), put)
-
-    def call_at(self, place: Any, *arguments: Any) -> Number:
+    def invoke_at(self, address: Any, *arguments: Any) -> Number:
         """Calls the function at an address, which returns a float."""
-        numbers = [self.read(argument) for argument in arguments]
-        kind = ir.FunctionType(FLOAT, [number.type for number in numbers]).as_pointer()
-        return self.builder.call(self.builder.inttoptr(self.read(place), kind), numbers)
+        kinds = [getattr(x, "kind", "i64") for x in arguments]
+        return self.invoke("double", self.converted("inttoptr", address, "ptr").name, kinds, arguments)
 
-    def call_past(self, array: Any, place: Any) -> Number:
-        """An array from a place on."""
-        return self.builder.gep(self.read(array), [self.read(place)])
+    def define(
+        self,
+        name: str,
+        kinds: Sequence[str],
+        result: Any,
+        returned: str = "double",
+        pure: bool = False,
+        linkage: str = "internal",
+    ) -> None:
+        """Ends the function, which takes %a0, %a1, …"""
+        self.do(f"ret {returned} {self.text(result, returned)}")
+        arguments = ", ".join(f"{kind} %a{i}" for i, kind in enumerate(kinds))
+        how = "nounwind memory(none)" if pure else "nounwind"
+        lines = "\n".join([*self.entry, "br label %start\nstart:", *self.lines])
+        self.functions[name] = f'define {linkage} {returned} @"{name}"({arguments}) {how} {{\n{lines}\n}}'
 
-    # -- types
+    def pure(self, name: str, numbers: Sequence[Any], kind: str) -> Number:
+        """Calls a function from elsewhere that does nothing but compute."""
+        kinds = [kind] * len(numbers)
+        self.functions[name] = f"declare {kind} @{name}({', '.join(kinds)}) nounwind memory(none)"
+        return self.invoke(kind, f"@{name}", kinds, numbers)
+
+    def intrinsic(self, name: str, *numbers: Any) -> Number:
+        kind = self.kind(*numbers)
+        return self.pure(f"llvm.{name}.{'f64' if kind == 'double' else f'v{self.width}f64'}", numbers, kind)
+
+    def libm(self, name: str, *numbers: Any) -> Number:
+        """libm's, lane by lane, under a name of our own: LLVM changes calls that it knows, pow(2, x) to exp2(x)."""
+        kind, full = self.lanes_kind, f"{name} of lanes"
+        if kind == "double":
+            return self.pure(f"stepgrad_{name}", numbers, kind)
+        if full not in self.functions:
+            inside = Body(self.width, self.functions)
+            z, given = Number(inside, kind, "poison"), [Number(inside, kind, f"%a{i}") for i in range(len(numbers))]
+            for lane in range(self.width):
+                one = inside.pure(f"stepgrad_{name}", [inside.lane(x, lane) for x in given], "double")
+                z = inside.new(kind, f"insertelement {kind} {z.name}, double {one.name}, i64 {lane}")
+            inside.define(full, [kind] * len(numbers), z, kind, pure=True)
+        return self.invoke(kind, f'@"{full}"', [kind] * len(numbers), numbers)
+
+    # -- formulas of the table
+
+    def formula(self, text: str, names: dict[str, Any], note: Any = None) -> Any:
+        """The number, or the list, of a formula; note becomes NaN where the engine would raise on the way to it."""
+        before, self.note = self.note, note
+        number = eval(_compiled(text), self.notation | names)
+        self.note = before
+        return number
+
+    def shared(self, parts: tuple[str, ...], names: dict[str, Any]) -> dict[str, Any]:
+        """The names with what the value and the partials of a row share, in lanes."""
+        for part in parts[0].split(";") if parts and self.width > 1 else ():
+            name, _, text = part.partition("=")
+            names = names | {name.strip(): self.formula(text.strip(), names)}
+        return names
+
+    def called(self, name: str, *numbers: Any) -> Any:
+        """A function in formulas: an instruction, a row that is written in others, ours, or libm's."""
+        rule, lanes = RULES.get(name), self.width > 1
+        if not any(isinstance(number, Number) for number in numbers):
+            return float_functions()[name](*numbers)
+        if name in INTRINSIC:
+            return self.intrinsic(INTRINSIC[name], *numbers)
+        if rule and rule.value != rule.typed and name != "hypot":
+            names = self.shared(rule.shared, dict(zip(rule.operands, numbers, strict=True)))
+            return self.formula(rule.shared[1] if rule.shared and lanes else rule.value, names, self.note)
+        own = (OF_ANY | OF_LANES if lanes else OF_ANY).get(name, partial(self.libm, name))
+        return own(*map(self.lanes, numbers))
+
+    def checked(self, number: Any) -> Any:
+        """What may not be finite: a call, a quotient, a power."""
+        if self.note is not None and isinstance(number, Number):
+            wrong = number - number
+            self.note += wrong if self.mask is None else self.select(self.mask, wrong, 0.0)
+        return number
+
+    def choice(self, test: Any, body: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
+        """Both branches are computed, and of each what belongs to it is taken."""
+        if not isinstance(test, Number):
+            return body() if test else orelse()
+        outer, numbers = self.mask, []
+        for branch, holds in ((body, test), (orelse, test ^ True)):
+            self.mask = holds if outer is None else outer & holds
+            numbers.append(branch())
+        self.mask = outer
+        return self.select(test, *numbers)
+
+    def sum(self, xs: Iterable[Any]) -> Any:
+        total = self.variable(0.0, self.lanes_kind)
+        for x in xs:
+            total += x
+        return total.now()
+
+    def max(self, xs: Iterable[Any]) -> Any:
+        largest = self.variable(-math.inf, self.lanes_kind)
+        for x in xs:
+            largest.set(self.select(x > largest, x, largest))
+        return largest.now()
+
+    def softmax(self, xs: Any) -> Any:
+        def mapped(change: Callable[[Any], Any], xs: Any) -> Any:
+            if not isinstance(xs, Items):
+                return [change(x) for x in xs]
+            return Items(self, xs.start, xs.stop, lambda k: change(xs.item(k)))
+
+        largest = self.max(xs)
+        powers = mapped(lambda x: self.called("exp", x - largest), xs)
+        whole = self.sum(powers)
+        return mapped(lambda power: power / whole, powers)
 
     @property
-    def lanes_type(self) -> Any:
-        return vector(self.width)
-
-    def spread(self, number: Number) -> Number:
-        return self.widened(number, self.lanes_type)
-
-    def alike(self, x: Number, y: Number) -> tuple[Number, Number]:
-        if isinstance(x.type, ir.VectorType):
-            return x, self.widened(y, x.type)
-        return self.widened(x, y.type), y
-
-    def widened(self, number: Number, kind: Any) -> Number:
-        """The number in all lanes of a type, if it isn't lanes yet."""
-        if number.type == kind or not isinstance(kind, ir.VectorType):
-            return number
-        if isinstance(number, ir.Constant):
-            return ir.Constant(kind, [number.constant] * kind.count)
-        nothing = ir.Constant(ir.VectorType(number.type, kind.count), ir.Undefined)
-        first = self.builder.insert_element(nothing, number, ir.IntType(32)(0))
-        places = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
-        return self.builder.shuffle_vector(first, nothing, places)
+    def notation(self) -> dict[str, Any]:
+        """What the names in formulas stand for, and those in the text that a dialect makes of one."""
+        names: dict[str, Any] = {
+            name: partial(self.called, name) for name in [rule.name for rule in TABLE] + [*INTRINSIC, *OF_LANES]
+        }
+        names |= {name: getattr(self, name) for name in ("sum", "max", "softmax", "checked", "choice")}
+        names["abs"] = lambda x: self.called(*(("hypot", *x) if type(x) is tuple else ("abs", x)))
+        return names | NOTATION
 
 
-def _same(item: Number, _: Any) -> Number:
-    return item
+FORMULA = Dialect(
+    product=lambda factor, times: f"power({factor}, {times})",
+    fallible=lambda text: text if text.startswith(("abs(", "copysign(")) else f"checked({text})",
+    choice="choice({0}, lambda: {1}, lambda: {2})",
+    listed="listed(({}))",
+)
+INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "copysign": "copysign", "floor": "floor"}
+NOTATION: dict[str, Any] = {
+    "pi": math.pi, "complex": lambda x, y: (x, y), "power": lambda x, times: x * x if times == 2 else x * x * x,
+    "first": lambda xs: xs[0], "rest": lambda xs: xs[1:], "listed": Listed,
+}  # fmt: skip
 
 
-def vector(count: int) -> Any:
-    return ir.VectorType(FLOAT, count) if count > 1 else FLOAT
+@cache
+def _compiled(formula: str) -> CodeType:
+    return compile(python_source(formula, FORMULA), f"<{formula}>", "eval")
 
 
-def is_float(kind: Any) -> bool:
-    return bool((kind.element if isinstance(kind, ir.VectorType) else kind) == FLOAT)
+def vector(count: int) -> str:
+    return f"<{count} x double>" if count > 1 else "double"

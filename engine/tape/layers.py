@@ -1,7 +1,8 @@
 """The layers in a graph: sums of weights × rows, all over the same rows, each with weights of its own.
 
-A layer's sums lie side by side, and its weights too, neuron by neuron, so that loops run through them in blocks. The
-gradients of its inputs are such a layer again, with the weights turned, if nothing else reads them.
+A layer's sums lie side by side, and its weights too, a line for each row that it reads and the biases last, so that
+loops run through them in blocks. The gradients of its rows are such a layer again, with the weights turned, if nothing
+else reads them; and if these are functions of one number each, activations say, those of these numbers.
 """
 
 from __future__ import annotations
@@ -10,141 +11,143 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# of a layer's line in a program: how many rows it reads and makes, and where its others begin
-FIELDS = ("inputs", "outputs", "rows", "weights", "stride", "bias", "target", "times", "upstream", "adjacent")
+from engine.rules import RULES
+
+# of a layer's line in a program: how many rows it reads and makes, how many of those aren't the bias's; where in .lists
+# the rows begin, where its weights; the rows of the gradients that it gives, and of slopes to multiply these by, or 0
+FIELDS = ("inputs", "outputs", "own", "rows", "weights", "target", "times")
 
 
 class Layer(NamedTuple):
-    """Its sums; the rows that each of them reads; its weights and biases, a line for each sum; all by their nodes."""
+    """Its sums; the rows that each of them reads, a bias's is that of 1.0; a line of weights for each; all by nodes."""
 
-    sums: list[int]
+    sums: Any
     rows: Any
     weights: Any
     readers: Any  # of each weight: the product, or of a bias the sum
-    bias: bool
+
+    def own(self, graph: Any) -> Any:
+        """Its rows without that of the bias."""
+        return self.rows[self.rows != graph.one]
 
 
 class Layers:
-    """The layers that a layout has, found before there are rows."""
+    """The layers of a graph."""
 
-    def __init__(self, layout: Any) -> None:
-        graph = layout.graph
-        self.of = np.full(graph.nodes, -1, np.int64)  # each node's layer, -1 for none
-        self.found = [layer for same in _grouped(_candidates(layout)).values() for layer in _kept(layout, same)]
+    def __init__(self, graph: Any) -> None:
+        together: dict[int, list[Layer]] = {}  # those that share their first weight
+        for layer in _candidates(graph):
+            together.setdefault(int(layer.weights[0, 0]), []).append(layer)
+        kept = [same for same in together.values() if _fit(graph, same)]
+        self.found = [layer for same in kept for layer in same]
+        self.weights = np.concatenate([*(same[0].weights.T.ravel() for same in kept), np.empty(0, np.int64)])
+        self.firsts = np.array([layer.sums[0] for layer in self.found], np.int64)
+        self.of = np.full(graph.size, -1, np.int32)  # each node's layer, -1 for none
         for number, layer in enumerate(self.found):
             self.of[layer.sums] = number
-        self.firsts = np.array([layer.sums[0] for layer in self.found], np.int64)
+        mine = graph.operand[self.of[graph.consumer] >= 0]
+        self.term = graph.flags(mine[~graph.scalar[mine]])  # products that only a layer reads, and that need no row
 
     def order(self, made: Any) -> Any:
         """The instructions in their order, but a layer's sums all come where its first one is."""
-        when = made.copy()
-        mine = self.of[made] >= 0
-        when[mine] = self.firsts[self.of[made][mine]]
+        when = np.where(self.of[made] >= 0, np.append(self.firsts, 0)[self.of[made]], made)
         return made[np.argsort(when, kind="stable")]
 
     def places(self, graph: Any) -> Any:
-        """The place of each parameter and constant among the scalars: a layer's weights, line by line, come first."""
-        blocks: dict[int, Any] = {int(layer.weights[0, 0]): layer.weights.ravel() for layer in self.found}
-        scalars = np.flatnonzero(graph.scalar)
-        in_layers = np.concatenate([*blocks.values(), np.empty(0, np.int64)])
-        place = np.zeros(graph.size, np.int64)
-        place[np.concatenate([in_layers, np.setdiff1d(scalars, in_layers)])] = np.arange(len(scalars))
+        """The place of each parameter and constant among the scalars: the layers' weights come first."""
+        place = np.zeros(graph.size, np.int32)
+        others = np.setdiff1d(np.flatnonzero(graph.scalar), self.weights)
+        place[np.concatenate([self.weights, others])] = np.arange(graph.scalar.sum())
         return place
 
-    def look_at_rows(self, layout: Any) -> None:
-        """Finds of which layers the gradients of the inputs are computed in one go, as soon as there are rows."""
-        self.pulls = [
-            bool(
-                layout.instruction[layer.rows[layer.rows < layout.graph.nodes]].sum() == len(layer.rows)
-                and (layout.uses[layer.rows] == len(layer.sums)).all()
-                and (np.diff(layout.row[layer.rows]) == 1).all()
-            )
-            for layer in self.found
-        ]
-
-    def pulled(self, layout: Any) -> Any:
+    def given(self, layout: Any) -> Any:
         """For each edge: is its contribution added up by a layer?"""
-        graph, padded = layout.graph, np.append(self.of, -1)
-        consumer = graph.consumer
-        layer = padded[np.where(layout.term[consumer], layout.reader[consumer], consumer)]
-        weight = np.zeros(graph.size, bool)
-        for each in self.found:
-            weight[each.weights] = True
-        return (layer >= 0) & (weight[graph.operand] | np.array([*self.pulls, False])[layer])
+        graph, weight = layout.graph, np.zeros(layout.graph.size, bool)
+        weight[self.weights] = True
+        self.pulls = [self._pulls(layout, layer) for layer in self.found]
+        self.passes = [
+            pulls and self._passes(layout, layer) for pulls, layer in zip(self.pulls, self.found, strict=True)
+        ]
+        reads = np.where(self.term, self.of[graph.reader], -1)[graph.consumer]  # the layer of which it is a row
+        given = weight[graph.operand] | self.term[graph.operand] | np.array([*self.pulls, False])[reads]
+        for layer, passes in zip(self.found, self.passes, strict=True):
+            if passes:
+                given[graph.start[layer.own(graph)]] = True
+        return given
 
-    def records(self, layout: Any) -> tuple[Any, Any, Any]:
-        """A line of numbers for each layer, the lists of rows that they name, and where which gradients are due."""
-        lines, lists, back = [], [0], np.zeros(len(layout.made), np.uint32)
-        for number, (layer, pulls) in enumerate(zip(self.found, self.pulls, strict=True)):
-            rows, outputs = layout.row[layer.rows], layout.row[layer.sums]
-            upstream = layout.gradient[layer.sums][::-1] if pulls else outputs[:0]
-            slopes = self._slopes(layout, layer) if pulls else outputs[:0]
-            target = int(slopes[0] if len(slopes) else layout.gradient[layer.rows[0]]) if pulls else 0
-            weights, stride = int(layout.place[layer.weights[0, 0]]), layer.weights.shape[1]
-            first = (len(rows), len(outputs), len(lists), weights, stride, int(layer.bias))
-            adjacent = int((np.diff(rows) == 1).all())
-            lines += [*first, target, int(len(slopes) > 0), len(lists) + len(rows), adjacent]
-            lists += [*rows.tolist(), *upstream.tolist()]
+    def _pulls(self, layout: Any, layer: Layer) -> bool:
+        """Are the gradients of its rows its own alone, and side by side?"""
+        graph, own = layout.graph, layer.own(layout.graph)
+        inside = (graph.uses[own] == len(layer.sums)) & graph.active[own]
+        return bool(inside.all() and _adjacent(layout.position[own]))
+
+    def _passes(self, layout: Any, layer: Layer) -> bool:
+        """Has each of its rows one operand that nothing else reads, and stores its local derivative?"""
+        graph, own = layout.graph, layer.own(layout.graph)
+        start = graph.start[own]
+        single = (graph.count[own] == 1) & layout.stored[start] & (graph.uses[graph.operand[start]] == 1)
+        return bool(single.all() and _adjacent(layout.position[graph.operand[start]]))
+
+    def records(self, layout: Any) -> tuple[Any, Any]:
+        """A line of numbers for each layer, and the lists of rows that they name."""
+        graph, gradient = layout.graph, layout.first_gradient + layout.position
+        lines, lists = [], [0]
+        for layer, pulls, passes in zip(self.found, self.pulls, self.passes, strict=True):
+            own, target, times = layer.own(graph), 0, 0
             if pulls:
-                back[rows[-1] - layout.first] = number + 1
-        return np.array(lines, np.uint32), np.array(lists, np.uint32), back
+                edges = graph.start[own]
+                target = gradient[graph.operand[edges[0]] if passes else own[0]]
+                times = layout.slope[edges[0]] if passes else 0
+            weights = layout.place[layer.weights[0, 0]]
+            lines += [len(layer.rows), len(layer.sums), len(own), len(lists), weights, target, times]
+            lists += [*layout.row[layer.rows], *gradient[layer.sums[::-1]]]
+        return np.array(lines, np.int32), np.array(lists, np.int32)
 
-    def _slopes(self, layout: Any, layer: Layer) -> Any:
-        """The rows of the local derivatives of its inputs, if each has one, side by side: an activation's, say.
-
-        The inputs' gradients are then multiplied by these, and put there, as soon as they are there.
-        """
-        graph = layout.graph
-        slopes = layout.contribution[graph.start[layer.rows]]
-        single = (graph.count[layer.rows] == 1) & (slopes > 0)
-        return slopes if single.all() and (np.diff(slopes) == 1).all() else slopes[:0]
+    def due(self, graph: Any) -> tuple[Any, Any]:
+        """The layers that give the gradients of their rows, and the last of these, where they are due."""
+        numbers = np.flatnonzero(self.pulls).astype(np.int32)
+        return numbers, np.array([self.found[number].own(graph)[-1] for number in numbers], np.int32)
 
 
-def _candidates(layout: Any) -> list[Layer]:
-    """Sums whose scalars are all different parameters, those over the same rows together."""
-    graph = layout.graph
-    stop = np.cumsum(np.where(layout.ranged, graph.count, 0))
-    start = stop - graph.count
-    parameter = np.zeros(graph.size, bool)
-    parameter[graph.parameter] = True
-    wrong = np.concatenate([[0], np.cumsum(~parameter[layout.term_scalar])])
-    sums = np.flatnonzero(layout.total & layout.instruction & (graph.count > 1))
-    sums = sums[wrong[stop[sums]] == wrong[start[sums]]]
+def _adjacent(positions: Any) -> Any:
+    return positions[0] >= 0 and (np.diff(positions) == 1).all()
+
+
+def _candidates(graph: Any) -> list[Layer]:
+    """Sums whose scalars are all parameters, those over the same rows together."""
+    product = graph.made_by(lambda rule: rule is RULES["mul"]) & (graph.uses == 1)
+    inside = product[graph.operand]
+    weight, row = graph.operand.copy(), np.full_like(graph.operand, graph.one)  # b itself is b × 1
+    place = graph.start[graph.operand[inside]]
+    left, right = graph.operand[place], graph.operand[place + 1]
+    swap = ~graph.scalar[left]  # whichever way round it was typed
+    weight[inside], row[inside] = np.where(swap, right, left), np.where(swap, left, right)
+    parameter = graph.flags(graph.parameter)
+    wrong = ~parameter[weight] | (inside & ((row == graph.one) if graph.one_lane else graph.scalar[row]))
+    wrong |= ~inside & (graph.slot < graph.count[graph.consumer] - 1)  # a bias comes last
+    before = np.concatenate([[0], np.cumsum(wrong)])
+    stop = graph.start + graph.count
+    total = graph.made_by(lambda rule: rule is RULES["total"])[: graph.nodes]
+    fit = total & (graph.count > 1) & (before[stop] == before[graph.start])
     together: dict[bytes, list[int]] = {}
-    for node in sums.tolist():
-        together.setdefault(layout.term_row[start[node] : stop[node]].tobytes(), []).append(node)
-    return [_layer(layout, same, start) for same in together.values()]
+    for node in np.flatnonzero(fit).tolist():
+        together.setdefault(row[graph.start[node] : stop[node]].tobytes(), []).append(node)
+    found = []
+    for same in together.values():
+        sums = np.array(same)
+        terms = graph.start[sums][:, None] + np.arange(graph.count[same[0]])
+        readers = np.where(inside[terms], graph.operand[terms], sums[:, None])
+        found.append(Layer(sums, row[terms[0]], weight[terms].astype(np.int64), readers))
+    return found
 
 
-def _layer(layout: Any, sums: list[int], start: Any) -> Layer:
-    graph = layout.graph
-    terms = start[sums][:, None] + np.arange(graph.count[sums[0]])
-    rows, weights = layout.term_row[terms[0]], layout.term_scalar[terms].astype(np.int64)
-    operands = graph.operand[graph.start[sums][:, None] + np.arange(graph.count[sums[0]])]
-    readers = np.where(operands == weights, np.array(sums)[:, None], operands)
-    bias = bool(rows[-1] == graph.one)
-    return Layer(sums, rows[:-1].astype(np.int64) if bias else rows.astype(np.int64), weights, readers, bias)
-
-
-def _grouped(layers: list[Layer]) -> dict[int, list[Layer]]:
-    """Those that share their first weight."""
-    groups: dict[int, list[Layer]] = {}
-    for layer in layers:
-        groups.setdefault(int(layer.weights[0, 0]), []).append(layer)
-    return groups
-
-
-def _kept(layout: Any, same: list[Layer]) -> list[Layer]:
-    """These layers, if they share all their weights, nothing else reads these, and all are read in one order.
+def _fit(graph: Any, same: list[Layer]) -> bool:
+    """Do these layers share all their weights, does nothing else read these, and are all read in one order?
 
     A parameter's gradient is then a sum over the layers, in the order in which backward() adds.
     """
     weights = same[0].weights
-    alike = all(layer.weights.shape == weights.shape and (layer.weights == weights).all() for layer in same)
-    distinct = len(np.unique(weights)) == weights.size and (layout.uses[weights] == len(same)).all()
-    one = layout.graph.one
-    if not (alike and distinct and not any((layer.rows == one).any() for layer in same)):
-        return []
-    ordered = sorted(same, key=lambda layer: layer.sums[0])
-    readers = np.array([layer.readers for layer in ordered])
-    return ordered if (np.diff(readers, axis=0) > 0).all() else []
+    if not all(np.array_equal(layer.weights, weights) for layer in same):
+        return False
+    distinct = len(np.unique(weights)) == weights.size and (graph.uses[weights] == len(same)).all()
+    return bool(distinct and (np.diff([layer.readers for layer in same], axis=0) > 0).all())

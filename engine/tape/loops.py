@@ -1,4 +1,4 @@
-"""The loops over a tape's program, written in the emitter's Python, and a function for each kind of instruction.
+"""The loops over a tape's program, and one for each kind of instruction: Python that writes machine code.
 
 The arithmetic of the kinds is the table's: an instruction computes its value and, where a gradient is wanted, at once
 its local derivatives, as the engine records them. plan.py says what the arrays hold; tape.py runs these loops.
@@ -6,472 +6,297 @@ its local derivatives, as the engine records them. plan.py says what the arrays 
 
 from __future__ import annotations
 
-import ctypes
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, get_type_hints
 
-from engine.rules import Rule
-from engine.tape.emitter import FLOAT, WORD
+from engine.tape.emitter import Body, Fields, Float, Floats, Int, Items, Number, Words, vector
 from engine.tape.layers import FIELDS
-from engine.tape.machine import Code, Module, has_many_registers
-from engine.tape.plan import CODES, Kind, Program, ranged
+from engine.tape.machine import Loops, has_many_registers
+from engine.tape.plan import FIRST_KIND, LAYER, Kind, Program
 
 MANY, WIDTH = 16, 8  # lanes in a vector, for functions and for sums
 SUMS = 4  # a parameter's gradient is added up in so many parts, by sample, always
-
-SUMS_OF_PRODUCTS = """
-def totals(w: floats, m: floats, scalars: indices, rows: indices, begin: int, stop: int, to: int, lanes: int):
-    for lane in range(0, lanes, WIDTH):
-        z = spread(0.0)
-        for k in range(begin, stop):
-            z = z + w[scalars[k]] * load(m, rows[k] * lanes + lane)
-        store(m, to + lane, z)
-"""
-# Of so many neurons at once, for which each row is loaded once. Sums begin at 0.0, the bias comes last.
-NEURONS = """
-def neurons_{count}(p: program, w: floats, m: floats, rows: int, inputs: int, to: int, weights: int, across: int,
-                    along: int, bias: int, times: int, lanes: int):
-    for lane in range(0, lanes, WIDTH):
-        at = weights
-        for j in unroll({count}):
-            z[j] = spread(0.0)
-        for k in range(inputs):
-            x = load(m, p.lists[rows + k] * lanes + lane)
-            for j in unroll({count}):
-                z[j] = z[j] + w[at + j * across] * x
-            at = at + along
-        if bias > 0:
-            for j in unroll({count}):
-                z[j] = z[j] + w[at + j * across]
-        if times > 0:
-            for j in unroll({count}):
-                z[j] = select(z[j] != 0.0, z[j] * load(m, to + j * lanes + lane), 0.0)
-        for j in unroll({count}):
-            store(m, to + j * lanes + lane, z[j])
-"""
-NEURON = """
-def neuron(p: program, w: floats, m: floats, rows: int, inputs: int, to: int, weights: int, along: int, bias: int,
-           times: int, lanes: int):
-    whole = lanes - 3 * WIDTH
-    lane = 0
-    while lane < lanes:
-        if lane < whole:
-            {four}
-            lane = lane + 4 * WIDTH
-        else:
-            {one}
-            lane = lane + WIDTH
-"""
-BLOCKS = """
-            for j in unroll({count}):
-                z[j] = spread(0.0)
-            at = weights
-            for k in range(inputs):
-                x = p.lists[rows + k] * lanes + lane
-                weight = w[at]
-                at = at + along
-                for j in unroll({count}):
-                    z[j] = z[j] + weight * load(m, x + j * WIDTH)
-            if bias > 0:
-                for j in unroll({count}):
-                    z[j] = z[j] + w[at]
-            if times > 0:
-                for j in unroll({count}):
-                    z[j] = select(z[j] != 0.0, z[j] * load(m, to + lane + j * WIDTH), 0.0)
-            for j in unroll({count}):
-                store(m, to + lane + j * WIDTH, z[j])
-"""
-LAYER = """
-def layer(p: program, w: floats, m: floats, rows: int, inputs: int, outputs: int, to: int, weights: int, across: int,
-          along: int, bias: int, times: int, lanes: int):
-    n = 0
-    while n + WIDE <= outputs:
-        neurons_WIDE(p, w, m, rows, inputs, to + n * lanes, weights + n * across, across, along, bias, times, lanes)
-        n = n + WIDE
-    while n + 4 <= outputs:
-        neurons_4(p, w, m, rows, inputs, to + n * lanes, weights + n * across, across, along, bias, times, lanes)
-        n = n + 4
-    while n < outputs:
-        neuron(p, w, m, rows, inputs, to + n * lanes, weights + n * across, along, bias, times, lanes)
-        n = n + 1
-"""
-# The gradients of so many weights of so many neurons: for each, its upstream gradient times its input, over the lanes.
-WEIGHTS = """
-def weights_{neurons}_{inputs}(p: program, m: floats, sums: floats, rows: int, u: int, to: int, stride: int,
-                               lanes: int):
-    for j in unroll({inputs}):
-        x[j] = p.lists[rows + j] * lanes
-        for i in unroll({neurons}):
-            z[i, j] = load(sums, (to + i * stride + j) * SUMS, SUMS)
-    for lane in range(0, lanes, SUMS):
-        for i in unroll({neurons}):
-            v[i] = load(m, u + i * lanes + lane, SUMS)
-        for j in unroll({inputs}):
-            y = load(m, x[j] + lane, SUMS)
-            for i in unroll({neurons}):
-                z[i, j] = z[i, j] + v[i] * y
-    for j in unroll({inputs}):
-        for i in unroll({neurons}):
-            store(sums, (to + i * stride + j) * SUMS, z[i, j], SUMS)
-"""
-WEIGHTS_OF_A_LAYER = """
-def all_weights_{neurons}(p: program, m: floats, sums: floats, rows: int, inputs: int, u: int, to: int, stride: int,
-                          lanes: int):
-    k = 0
-    while k + 4 <= inputs:
-        weights_{neurons}_4(p, m, sums, rows + k, u, to + k, stride, lanes)
-        k = k + 4
-    while k + 2 <= inputs:
-        weights_{neurons}_2(p, m, sums, rows + k, u, to + k, stride, lanes)
-        k = k + 2
-    while k < inputs:
-        weights_{neurons}_1(p, m, sums, rows + k, u, to + k, stride, lanes)
-        k = k + 1
-"""
-# The gradients of so many biases, which are sums of upstream gradients: together, as an addition waits for the last.
-BIASES = """
-def biases_{neurons}(m: floats, sums: floats, u: int, to: int, stride: int, lanes: int):
-    for i in unroll({neurons}):
-        z[i] = load(sums, (to + i * stride) * SUMS, SUMS)
-    for lane in range(0, lanes, SUMS):
-        for i in unroll({neurons}):
-            z[i] = z[i] + load(m, u + i * lanes + lane, SUMS)
-    for i in unroll({neurons}):
-        store(sums, (to + i * stride) * SUMS, z[i], SUMS)
-"""
-OUTER = """
-def outer(p: program, m: floats, sums: floats, line: int, u: int, lanes: int):
-    inputs = p.layers[line + inputs_]
-    outputs = p.layers[line + outputs_]
-    rows = p.layers[line + rows_]
-    stride = p.layers[line + stride_]
-    to = p.layers[line + weights_]
-    bias = p.layers[line + bias_]
-    n = 0
-    while n + TILE <= outputs:
-        all_weights_TILE(p, m, sums, rows, inputs, u + n * lanes, to + n * stride, stride, lanes)
-        if bias > 0:
-            biases_TILE(m, sums, u + n * lanes, to + n * stride + inputs, stride, lanes)
-        n = n + TILE
-    while n < outputs:
-        all_weights_1(p, m, sums, rows, inputs, u + n * lanes, to + n * stride, stride, lanes)
-        if bias > 0:
-            biases_1(m, sums, u + n * lanes, to + n * stride + inputs, stride, lanes)
-        n = n + 1
-"""
-# In a single lane, eight neighbours at a time: inputs of a neuron, or neurons whose weights for an input lie together.
-OUTER_OF_ONE = """
-def outer(p: program, m: floats, sums: floats, line: int, u: int, lanes: int):
-    inputs = p.layers[line + inputs_]
-    rows = p.layers[line + rows_]
-    stride = p.layers[line + stride_]
-    for n in range(p.layers[line + outputs_]):
-        upstream = m[u + n]
-        to = p.layers[line + weights_] + n * stride
-        k = 0
-        if p.layers[line + adjacent_] > 0:
-            x = p.lists[rows]
-            while k + 8 <= inputs:
-                store(sums, to + k, load(sums, to + k, 8) + upstream * load(m, x + k, 8), 8)
-                k = k + 8
-        while k < inputs:
-            sums[to + k] = sums[to + k] + upstream * m[p.lists[rows + k]]
-            k = k + 1
-        if p.layers[line + bias_] > 0:
-            sums[to + inputs] = sums[to + inputs] + upstream
-"""
-LAYER_OF_ONE = """
-def layer(p: program, w: floats, m: floats, rows: int, inputs: int, outputs: int, to: int, weights: int, across: int,
-          along: int, bias: int, times: int, lanes: int):
-    n = 0
-    if across == 1:
-        while n + 8 <= outputs:
-            z = spread(0.0, 8)
-            for k in range(inputs):
-                z = z + load(w, weights + n + k * along, 8) * m[p.lists[rows + k]]
-            if times > 0:
-                z = select(z != spread(0.0, 8), z * load(m, to + n, 8), spread(0.0, 8))
-            store(m, to + n, z, 8)
-            n = n + 8
-    while n + 4 <= outputs:
-        neurons_4(p, w, m, rows, inputs, to + n, weights + n * across, across, along, bias, times, 1)
-        n = n + 4
-    while n < outputs:
-        neurons_1(p, w, m, rows, inputs, to + n, weights + n * across, across, along, bias, times, 1)
-        n = n + 1
-"""
+VALUES, MEAN, EACH = range(3)  # what is asked for: no gradient, the mean's, each sample's
 PASSING = ("add", "sub", "mul", "neg", "total")  # not finite where an operand isn't
-LOOPS = """
-def multiply(m: floats, u: int, to: int, lanes: int):
-    for lane in range(0, lanes, WIDTH):
-        upstream = load(m, u + lane)
-        store(m, to + lane, select(upstream != 0.0, upstream * load(m, to + lane), 0.0))
-
-def forward(p: program, w: floats, m: floats, lanes: int, slopes: int) -> float:
-    wrong = 0.0
-    i = 0
-    while i < p.instructions:
-        code = p.code[i]
-        stop = i + 1
-        if code == SUM:
-            totals(w, m, p.scalars, p.rows, p.x[i], p.y[i], (p.first + i) * lanes, lanes)
-        else:
-            if code == LAYER:
-                line = p.x[i] * FIELDS
-                outputs = p.layers[line + outputs_]
-                layer(p, w, m, p.layers[line + rows_], p.layers[line + inputs_], outputs, (p.first + i) * lanes,
-                      p.layers[line + weights_], p.layers[line + stride_], 1, p.layers[line + bias_], 0, lanes)
-                stop = i + outputs
-            else:
-                while both(stop < p.instructions, p.code[stop] == code):
-                    stop = stop + 1
-                wrong = wrong + at(p.kinds[code - FIRST_KIND], p, m, i, stop, lanes, slopes)
-        i = stop
-    for lane in range(0, lanes, WIDTH):
-        E = load(m, p.root * lanes + lane)
-        if any(E - E != 0.0):
-            wrong = nan
-    return wrong
-
-def backward(p: program, w: floats, m: floats, sums: floats, lanes: int):
-    i = p.instructions
-    while i > 0:
-        i = i - 1
-        u = (p.first_gradient + i) * lanes
-        code = p.code[i]
-        if p.back[i] > 0:
-            line = (p.back[i] - 1) * FIELDS
-            stride = p.layers[line + stride_]
-            inputs = p.layers[line + inputs_]
-            outputs = p.layers[line + outputs_]
-            times = p.layers[line + times_]
-            layer(p, w, m, p.layers[line + upstream_], outputs, inputs, p.layers[line + target_] * lanes,
-                  p.layers[line + weights_] + (outputs - 1) * stride, 1, -stride, 0, times, lanes)
-            if times > 0:
-                i = i - inputs + 1
-                code = MEMBER
-        else:
-            if p.pulls[i] < p.pulls[i + 1]:
-                totals(w, m, p.pull_scalars, p.pull_rows, p.pulls[i], p.pulls[i + 1], u, lanes)
-        if code == LAYER:
-            outer(p, m, sums, p.x[i] * FIELDS, u, lanes)
-        if both(code >= FIRST_KIND, p.dx[i] + p.dy[i] > 0):
-            if code < p.ranged:
-                if p.dx[i] > 0:
-                    multiply(m, u, p.dx[i] * lanes, lanes)
-                if p.dy[i] > 0:
-                    multiply(m, u, p.dy[i] * lanes, lanes)
-            else:
-                for row in range(p.dx[i], p.dy[i]):
-                    multiply(m, u, row * lanes, lanes)
-    for run in range(p.run_count):
-        u = p.run_rows[run] * lanes
-        for k in range(p.runs[run], p.runs[run + 1]):
-            x = p.run_factors[k] * lanes
-            z = load(sums, p.run_targets[k] * SUMS, SUMS)
-            for lane in range(0, lanes, SUMS):
-                z = z + load(m, x + lane, SUMS) * load(m, u + lane, SUMS)
-            store(sums, p.run_targets[k] * SUMS, z, SUMS)
-
-def begin(p: program, w: floats, m: floats, lanes: int):
-    for row in range(p.spread_count):
-        for lane in range(0, lanes, WIDTH):
-            store(m, row * lanes + lane, w[p.spread[row]])
-
-def fill(p: program, m: floats, columns: floats, stride: int, samples: words, listed: int, start: int, count: int,
-         lanes: int):
-    for i in range(p.inputs):
-        to = (p.first_input + i) * lanes
-        if listed == 0:
-            for lane in range(0, lanes, WIDTH):
-                store(m, to + lane, load(columns, i * stride + start + lane))
-        else:
-            for lane in range(lanes):
-                sample = start + lane
-                if sample >= count:
-                    sample = count - 1
-                m[to + lane] = columns[i * stride + samples[sample]]
-
-def seeded(p: program, m: floats, share: float, start: int, count: int, lanes: int):
-    for lane in range(0, lanes, WIDTH):
-        store(m, p.seed * lanes + lane, share)
-    for lane in range(count - start, lanes):
-        m[p.seed * lanes + lane] = 0.0
-
-def cleared(p: program, sums: floats):
-    for i in range(0, p.parameters * SUMS, SUMS):
-        store(sums, i, 0.0, SUMS)
-
-def mean_of(values: floats, count: int) -> float:
-    share = 1.0 / number(count)
-    whole = count - (count & (SUMS - 1))
-    parts = spread(-0.0, SUMS)
-    for i in range(0, whole, SUMS):
-        parts = parts + load(values, i, SUMS) * share
-    mean = -0.0
-    for j in unroll(SUMS):
-        mean = mean + lane(parts, j)
-    for i in range(whole, count):
-        mean = mean + values[i] * share
-    return mean
-
-def gathered(p: program, sums: floats, gradient: floats) -> float:
-    wrong = 0.0
-    for q in range(p.parameters):
-        slope = 0.0
-        for j in unroll(SUMS):
-            slope = slope + sums[q * SUMS + j]
-        gradient[q] = slope
-        wrong = wrong + (slope - slope)
-    return wrong
-
-def replay(p: program, w: floats, m: floats, columns: floats, stride: int, samples: words, listed: int, count: int,
-           lanes: int, values: floats, sums: floats, gradient: floats, slopes: int) -> float:
-    begin(p, w, m, lanes)
-    cleared(p, sums)
-    for start in range(0, count, lanes):
-        if listed < 2:
-            fill(p, m, columns, stride, samples, listed, start, count, lanes)
-        if forward(p, w, m, lanes, slopes) != 0.0:
-            return nan
-        for lane in range(0, lanes, WIDTH):
-            store(values, start + lane, load(m, p.root * lanes + lane))
-        if slopes > 0:
-            seeded(p, m, 1.0 / number(count), start, count, lanes)
-            backward(p, w, m, sums, lanes)
-    mean = mean_of(values, count)
-    bad = mean - mean
-    if slopes > 0:
-        bad = bad + gathered(p, sums, gradient)
-    if bad != 0.0:
-        return nan
-    return mean
-
-def each_gradient(p: program, w: floats, m: floats, columns: floats, stride: int, samples: words, count: int,
-                  lanes: int, sums: floats, gradients: floats) -> float:
-    begin(p, w, m, lanes)
-    for start in range(0, count, SUMS):
-        stop = start + SUMS
-        if stop > count:
-            stop = count
-        fill(p, m, columns, stride, samples, 1, start, stop, lanes)
-        if forward(p, w, m, lanes, 1) != 0.0:
-            return nan
-        seeded(p, m, 1.0, start, stop, lanes)
-        cleared(p, sums)
-        backward(p, w, m, sums, lanes)
-        for sample in range(start, stop):
-            for q in range(p.parameters):
-                slope = 0.0 + sums[q * SUMS + (sample - start)]
-                if slope - slope != 0.0:
-                    return nan
-                gradients[sample * p.parameters + q] = slope
-    return 0.0
-"""
-# 0.0, or NaN where an operand isn't finite: relu, say, would hide it.
-KIND = """
-def run(p: program, m: floats, first: int, stop: int, lanes: int, slopes: int) -> float:
-    wrong_ = spread(0.0)
-    for i_ in range(first, stop):
-        z_ = (p.first + i_) * lanes
-        {places}
-        for block_ in range(0, lanes, WIDTH):
-            lane_ = select(block_ > lanes - WIDTH, lanes - WIDTH, block_)
-            {operands}
-            wrong_ = wrong_ + formula({zero!r})
-            shared('rule')
-            z = careful({value!r})
-            store(m, z_ + lane_, z)
-            if slopes > 0:
-                {slopes}
-    if any(wrong_ != 0.0):
-        return nan
-    return 0.0
-"""
+NAN = float("nan")
 
 
-def kind_text(kind: Kind, width: int) -> str:
-    """The loop over instructions of one kind, from i = first to before stop."""
-    rule = kind.rule
-    value, *partials = rule.shared[1:] if rule.shared and width > 1 else (rule.value, *rule.partials)
-    if ranged(rule):
-        places = ["d_ = p.dx[i_]"]
-        operands = ["xs = items(m, p.rows, p.x[i_], p.y[i_], lane_)"]
-        if not rule.many:
-            operands = [f"{x} = load(m, p.rows[p.x[i_] + {j}] * lanes + lane_)" for j, x in enumerate(rule.operands)]
-        rows = [f"(d_ + {j}) * lanes" for j in range(len(rule.operands))]
-        wanted = kind.wanted * len(rule.operands)
-    else:
-        places = [f"{x}_ = p.{x}[i_] * lanes; d{x}_ = p.d{x}[i_] * lanes" for x in rule.operands]
-        operands = [f"{x} = load(m, {x}_ + lane_)" for x in rule.operands]
-        rows, wanted = [f"d{x}_" for x in rule.operands], kind.wanted
-    zero = "sum([x - x for x in xs])" if rule.many else " + ".join(f"({x} - {x})" for x in rule.operands)
-    store = "store(m, {0} + lane_, formula({1!r}))" if not rule.many else "store_each(m, d_, lane_, {1!r})"
-    slopes = [store.format(row, text) for row, text, want in zip(rows, partials, wanted, strict=True) if want]
-    return KIND.format(
-        value=value,
-        zero="0" if rule.name in PASSING else zero,
-        places="; ".join(places),
-        operands="; ".join(operands),
-        slopes="; ".join(slopes or ["0"]),
-    )
+class Pass:
+    """A pass over the program, forward or backward, for one block of samples."""
+
+    def __init__(self, body: Body, p: Any, w: Any, m: Any, sums: Any, lanes: Any) -> None:
+        self.body, self.p, self.w, self.m, self.sums = body, p, w, m, sums
+        self.lanes = lanes if body.width > 1 else 1
+        self.parts = SUMS if body.width > 1 else 1
+
+    def apart(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Runs a method as a function of its own in the code."""
+
+        def made(body: Body, p: Any, w: Any, m: Any, sums: Any, lanes: Any, *given: Any) -> Any:
+            return method(Pass(body, p, w, m, sums, lanes), *given)
+
+        made.__name__ = method.__name__
+        return self.body.call(made, self.p, self.w, self.m, self.sums, self.lanes, *arguments)
+
+    def each_vector(self, start: Any = 0) -> Any:
+        return self.body.count(start, self.lanes, self.body.width)
+
+    def begin(self) -> None:
+        """Scalars that are read as rows."""
+        for row in self.body.count(0, self.p.spread_count):
+            for lane in self.each_vector():
+                self.m.put(row * self.lanes + lane, self.w[self.p.spread[row]])
+
+    def fill(self, columns: Any, stride: Any, samples: Any, listed: Any, start: Any, count: Any) -> None:
+        """The inputs of samples from start on: those side by side, or those listed, the last of them to the end."""
+        body, m = self.body, self.m
+        for i in body.count(0, self.p.inputs):
+            to, column = (self.p.first_input + i) * self.lanes, i * stride
+            with body.when(listed == 0):
+                for lane in self.each_vector():
+                    m.put(to + lane, columns.lanes(column + start + lane))
+            with body.when(listed == 1):
+                for lane in body.count(0, self.lanes):
+                    sample = body.select(start + lane < count, start + lane, count - 1)
+                    m.put(to + lane, columns[column + samples[sample]], 1)
+
+    def forward(self, slopes: Any) -> Any:
+        """Each instruction's value; returns 0.0, or NaN where an operand isn't finite."""
+        body, p = self.body, self.p
+        wrong, i = body.variable(0.0), body.variable(0)
+        for stop_if in body.repeat():
+            stop_if(i >= p.instructions)
+            code, first = p.code[i], i.now()
+            i += 1
+            with body.when(code == LAYER):
+                inputs, outputs, _, rows, weights, *_ = self.layer(p.rows[p.start[first]])
+                self.apart(Pass.products, rows, inputs, outputs, p.first + first, weights, 1, outputs, 0)
+                i.set(first + outputs)
+            with body.when(code >= FIRST_KIND):
+                for stop_if in body.repeat():
+                    stop_if(i >= p.instructions)
+                    stop_if(p.code[i] != code)
+                    i += 1
+                wrong += body.invoke_at(p.kinds[code - FIRST_KIND], p, self.m, first, i, self.lanes, slopes)
+        return wrong
+
+    def layer(self, number: Any) -> list[Any]:
+        return [self.p.layers[number * len(FIELDS) + place] for place in range(len(FIELDS))]
+
+    def products(
+        self, rows: Any, inputs: Any, outputs: Any, to: Any, weights: Any, across: Any, along: Any, times: Any
+    ) -> None:
+        """A layer's sums, or the gradients of its rows, times slopes if there are any."""
+        for neurons, n in self.body.tiles(outputs, (8, 4, 1) if has_many_registers() else (4, 1)):
+            slopes = self.body.select(times > 0, times + n, 0)
+            self.tile(neurons, rows, inputs, to + n, weights + n * across, across, along, slopes)
+
+    def tile(
+        self, neurons: int, rows: Any, inputs: Any, to: Any, weights: Any, across: Any, along: Any, slopes: Any
+    ) -> None:
+        """The sums of so many neurons, for which each row is loaded once, begun at 0.0; of one, in four vectors."""
+        body, p, w, m, lanes, width = self.body, self.p, self.w, self.m, self.lanes, self.body.width
+        for size, lane in body.tiles(lanes, (4 * width, width) if neurons == 1 and width > 1 else (width,)):
+            each = [(n, b) for n in range(neurons) for b in range(0, size, width)]
+            sums, at = {place: body.variable(0.0, body.lanes_kind) for place in each}, body.variable(weights)
+            for k in body.count(0, inputs):
+                x = p.lists[rows + k] * lanes + lane
+                xs = [m.lanes(x + b) for b in range(0, size, width)]
+                for n in range(neurons):
+                    weight = w[at + n * across]
+                    for b in range(0, size, width):
+                        sums[n, b] += weight * xs[b // width]
+                at += along
+            with body.when(slopes > 0):
+                for n, b in each:
+                    z, slope = sums[n, b], m.lanes((slopes + n) * lanes + lane + b)
+                    z.set(body.select(z != 0.0, z * slope, 0.0))
+            for n, b in each:
+                m.put((to + n) * lanes + lane + b, sums[n, b])
+
+    def backward(self, share: Any, start: Any, count: Any) -> None:
+        """Adds the parameters' gradients, in parts, to sums; ∂E/∂E is the share, and 0 after the last sample."""
+        body, p, m, lanes = self.body, self.p, self.m, self.lanes
+        for lane in self.each_vector():
+            m.put(p.seed * lanes + lane, share)
+        for lane in body.count(count - start, lanes):
+            m.put(p.seed * lanes + lane, 0.0, 1)
+        for backwards in body.count(0, p.instructions):
+            i = p.instructions - 1 - backwards
+            u, first, stop = p.first_gradient + i, p.pulls[i], p.pulls[i + 1]
+            with body.when(first < stop):
+                due = p.upstreams[first] == 0
+                with body.when(due):
+                    inputs, outputs, own, rows, weights, target, times = self.layer(p.factors[first])
+                    last = weights + outputs - 1
+                    self.apart(Pass.products, rows + inputs, outputs, own, target, last, outputs, -1, times)
+                with body.when(due ^ True):
+                    self.pull(u, first, stop)
+            with body.when(p.code[i] == LAYER):
+                outer = Pass.outer if body.width > 1 else Pass.outer_of_one
+                self.apart(outer, u, *self.layer(p.rows[p.start[i]]))
+        for k in body.count(0, p.terms):
+            z = body.variable(self.sums.lanes(p.targets[k] * self.parts, self.parts))
+            for _, term in self.terms(p.target_factors[k], p.target_upstreams[k], self.parts):
+                z += term
+            self.sums.put(p.targets[k] * self.parts, z, self.parts)
+
+    def pull(self, u: Any, first: Any, stop: Any) -> None:
+        """A gradient, as a sum of terms; a single number is kept in a register."""
+        body, p, m, lanes = self.body, self.p, self.m, self.lanes
+        z = body.variable(0.0, body.lanes_kind)
+        for k in body.count(first, stop):
+            before = body.select(k == first, p.zero, u) * lanes
+            for lane, term in self.terms(p.factors[k], p.upstreams[k]):
+                if body.width > 1:
+                    m.put(u * lanes + lane, m.lanes(before + lane) + term)
+                else:
+                    z += term
+        if body.width == 1:
+            m.put(u, z)
+
+    def terms(self, factor: Any, upstream: Any, width: int = 0) -> Any:
+        """Upstream × local derivative, vector by vector; where nothing comes from above, nothing is asked."""
+        body, lanes, end = self.body, self.lanes, self.p.end
+        for is_row in (True, False) if body.width > 1 else (True,):
+            with body.when((factor < end) if is_row else (factor >= end)):
+                scalar = 0.0 if is_row else self.w[factor - end]
+                for lane in body.count(0, lanes, width or body.width):
+                    u = self.m.lanes(upstream * lanes + lane, width)
+                    slope = self.m.lanes(factor * lanes + lane, width) if is_row else scalar
+                    yield lane, body.select(u != 0.0, u * slope, 0.0)
+
+    def outer(self, u: Any, inputs: Any, outputs: Any, _: Any, rows: Any, weights: Any, *__: Any) -> None:
+        """The gradients of a layer's weights: over the lanes, upstream × input."""
+        for neurons, n in self.body.tiles(outputs, (4 if has_many_registers() else 2, 1)):
+            for size, k in self.body.tiles(inputs, (4, 2, 1)):
+                self.outer_tile(neurons, size, u + n, rows + k, weights + k * outputs + n, outputs)
+
+    def outer_tile(self, neurons: int, inputs: int, u: Any, rows: Any, weights: Any, stride: Any) -> None:
+        places = {(n, k): (weights + k * stride + n) * SUMS for n in range(neurons) for k in range(inputs)}
+        z = {each: self.body.variable(self.sums.lanes(place, SUMS)) for each, place in places.items()}
+        x = [self.p.lists[rows + k] * self.lanes for k in range(inputs)]
+        for lane in self.body.count(0, self.lanes, SUMS):
+            us = [self.m.lanes((u + n) * self.lanes + lane, SUMS) for n in range(neurons)]
+            xs = [self.m.lanes(x[k] + lane, SUMS) for k in range(inputs)]
+            for n, k in places:
+                z[n, k] += us[n] * xs[k]
+        for each, place in places.items():
+            self.sums.put(place, z[each], SUMS)
+
+    def outer_of_one(self, u: Any, inputs: Any, outputs: Any, _: Any, rows: Any, weights: Any, *__: Any) -> None:
+        """In a single lane, for eight neurons at a time."""
+        for k in self.body.count(0, inputs):
+            x = self.m[self.p.lists[rows + k]]
+            for size, n in self.body.tiles(outputs, (8, 1)):
+                place = weights + k * outputs + n
+                self.sums.put(place, self.sums.lanes(place, size) + self.m.lanes(u + n, size) * x, size)
 
 
-class Loops:
-    """Compiled loops, to be called by name."""
+def replay(
+    body: Body, p: Fields, w: Floats, m: Floats, columns: Floats, stride: Int, samples: Words, listed: Int, count: Int,
+    lanes: Int, values: Floats, sums: Floats, gradient: Floats, slopes: Int,
+) -> Float:  # fmt: skip
+    """The mean of E, its values, and its gradient, or each sample's, if asked for; NaN where a number isn't finite."""
+    one = Pass(body, p, w, m, sums, lanes)
+    lanes = one.lanes
+    parts, bad = one.parts, body.variable(0.0)
+    one.begin()
+    for start in body.count(0, count, body.select(slopes == EACH, parts, lanes)):  # E itself is looked at in the mean
+        one.fill(columns, stride, samples, listed, start, count)
+        with body.when(one.apart(Pass.forward, slopes) != 0.0):
+            body.leave(NAN)
+        for lane in one.each_vector():
+            values.put(start + lane, m.lanes(p.root * lanes + lane))
+        with body.when(slopes > 0):
+            with body.when((slopes == EACH) | (start == 0)):
+                for i in body.count(0, p.parameters * parts, parts):
+                    sums.put(i, 0.0, parts)
+            stop = body.select(slopes == EACH, start + parts, count)
+            stop = body.select(stop < count, stop, count)
+            share = body.select(slopes == EACH, 1.0, 1.0 / body.converted("sitofp", count, "double"))
+            one.apart(Pass.backward, share, start, stop)
+            with body.when(slopes == EACH):
+                for sample in body.count(start, stop):
+                    for q in body.count(0, p.parameters):
+                        slope = sums[q * parts + (sample - start)]
+                        gradient.put(sample * p.parameters + q, slope, 1)
+                        bad += slope - slope
+    with body.when(slopes == MEAN):
+        for q in body.count(0, p.parameters):
+            slope = body.variable(0.0)
+            for part in range(parts):
+                slope += sums[q * parts + part]
+            gradient.put(q, slope, 1)
+            bad += slope - slope
+    mean = mean_of(body, values, count, parts)
+    return body.select(bad + (mean - mean) != 0.0, NAN, mean)
 
-    def __init__(self, width: int, *texts: str, **rows: Rule) -> None:
-        one_lane = width == 1
-        sums = 1 if one_lane else SUMS
-        numbers = {"WIDTH": width, "SUMS": sums, "FIELDS": len(FIELDS)}
-        numbers |= CODES
-        numbers |= {f"{name}_": place for place, name in enumerate(FIELDS)} | ({"lanes": 1} if one_lane else {})
-        constants = {name: WORD(n) for name, n in numbers.items()} | {"nan": FLOAT(float("nan"))}
-        module = Module(width, _fields(), constants, rows)
-        for text in texts:
-            module.define(text)
-        self.code = Code(module, effort=1 if rows else 2)
-        self.functions: dict[str, Any] = {}
-        self.kinds = {name: function.ftype.args for name, function in module.functions.items()}
 
-    def address(self, name: str) -> int:
-        """Where a loop is, which is there as long as this object."""
-        return self.code.engine.get_function_address(name)  # type: ignore[no-any-return]
+def mean_of(body: Body, values: Floats, count: Int, parts: int) -> Number:
+    """The sum of each value's share, in so many parts."""
+    share, whole = 1.0 / body.converted("sitofp", count, "double"), count - (count & (parts - 1))
+    sums = body.variable(-0.0, vector(parts))
+    for i in body.count(0, whole, parts):
+        sums += values.lanes(i, parts) * share
+    mean = body.variable(-0.0)
+    for part in range(parts):
+        mean += body.lane(sums, part)
+    for i in body.count(whole, count):
+        mean += values[i] * share
+    return mean.now()
 
-    def __call__(self, name: str, *arguments: Any) -> float:
-        if name not in self.functions:
-            kinds = [ctypes.c_double if kind == FLOAT else ctypes.c_int64 for kind in self.kinds[name]]
-            self.functions[name] = self.code.function(name, *kinds, returns=ctypes.c_double)
-        result: float = self.functions[name](*arguments)
-        return result
+
+def loop_over(kind: Kind) -> Callable[..., Any]:
+    """The loop over instructions of one kind, from first to before stop."""
+    many = kind.operands == ("xs",)
+    partials = [text for place, text in enumerate(kind.partials) if kind.stored >> place & 1]
+
+    def run(body: Body, p: Fields, m: Floats, first: Int, stop: Int, lanes: Int, slopes: Int) -> Float:
+        lanes, wrong = (lanes if body.width > 1 else 1), body.variable(0.0, body.lanes_kind)
+        for i in body.count(first, stop):
+            start, end = p.start[i], p.start[i + 1] - (1 if kind.stored else 0)
+            rows = [p.rows[start + place] * lanes for place in range(0 if many else len(kind.operands))]
+            to, stored = (p.first + i) * lanes, p.rows[end] if kind.stored else 0
+            for block in body.count(0, lanes, body.width):
+                lane = body.select(block > lanes - body.width, lanes - body.width, block)
+
+                def item(k: Any, lane: Any = lane) -> Any:
+                    return m.lanes(p.rows[k] * lanes + lane)
+
+                xs: Any = Items(body, start, end, item) if many else [m.lanes(row + lane) for row in rows]
+                for x in xs if kind.name not in PASSING else []:
+                    wrong += x - x  # relu, say, would hide it
+                names = body.shared(kind.shared, {"xs": xs} if many else dict(zip(kind.operands, xs, strict=True)))
+                names["z"] = z = body.lanes(body.formula(kind.value, names, wrong))
+                m.put(to + lane, z)
+                with body.when(slopes > 0):
+                    row = body.variable(stored) if many else stored
+                    for text in partials:
+                        partial = body.formula(text, names)
+                        for slope in partial if many else [partial]:
+                            m.put(row * lanes + lane, slope)
+                            row += 1
+        return body.select(body.any(wrong != 0.0), NAN, 0.0)
+
+    return run
 
 
 @cache
 def driver(one_lane: bool) -> Loops:
-    """The loops that all tapes share, for a single lane or for many."""
-    if one_lane:
-        each = [NEURONS.format(count=count) for count in (4, 1)]
-        return Loops(1, SUMS_OF_PRODUCTS, *each, LAYER_OF_ONE, OUTER_OF_ONE, LOOPS)
-    wide, tile = (8, 4) if has_many_registers() else (4, 2)
-    blocks = {name: BLOCKS.format(count=count).strip() for name, count in (("four", 4), ("one", 1))}
-    texts = [NEURONS.format(count=count) for count in {wide, 4}]
-    for neurons in (tile, 1):
-        texts += [WEIGHTS.format(neurons=neurons, inputs=inputs) for inputs in (4, 2, 1)]
-        texts += [WEIGHTS_OF_A_LAYER.format(neurons=neurons), BIASES.format(neurons=neurons)]
-    texts += [NEURON.format(**blocks), LAYER.replace("WIDE", str(wide)), OUTER.replace("TILE", str(tile))]
-    return Loops(WIDTH, SUMS_OF_PRODUCTS, *texts, LOOPS)
+    """The loop that all tapes share, for a single lane or for many."""
+    return Loops(1 if one_lane else WIDTH, PROGRAM, replay)
 
 
 @lru_cache(maxsize=128)
 def loop_of(kind: Kind, one_lane: bool) -> Loops:
     """The loop over instructions of one kind, under the name run."""
-    width = 1 if one_lane else MANY
-    return Loops(width, kind_text(kind, width), rule=kind.rule)
+    return Loops(1 if one_lane else MANY, PROGRAM, loop_over(kind), effort=1)
 
 
-def _fields() -> dict[str, str]:
-    """What a program's fields are for the loops."""
-    kinds = {"code": "codes", "kinds": "words"}
-    return {
-        name: kinds.get(name, "indices") if kind is not int else "int" for name, kind in get_type_hints(Program).items()
-    }
+# what a program's fields are for the loops
+PROGRAM = {
+    name: "Int" if kind is int else {"code": "Codes", "kinds": "Words"}.get(name, "Indices")
+    for name, kind in get_type_hints(Program).items()
+}

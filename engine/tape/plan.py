@@ -2,11 +2,11 @@
 
 A tape's memory is rows of numbers, each a number for every lane (sample). Scalars (parameters, constants) are shared by
 all lanes: those that are read as rows come first; then the inputs; a row for each instruction; a gradient row for each
-instruction; the seed ∂E/∂E; and a row for each local derivative that waits for its upstream gradient.
+instruction; the seed ∂E/∂E; and a row for each local derivative that isn't itself a row: x and y, say, of a product.
 
-Σ is an instruction: a sum of scalar × row. A product of such two that only a Σ reads is a term of it and needs no row.
-The gradient of a node is a sum of this kind too, over its consumers in the order in which backward() adds them. Sums
-over the same rows, with weights of their own, are a layer (layers.py finds them), which is computed in one go.
+Gradients are pulled: each is a sum of upstream gradient × local derivative over the consumers of its node, in the order
+in which backward() adds them. Sums over the same rows, with weights of their own, are a layer (layers.py finds them),
+which is computed in one go, and so are the gradients of its weights, and of its rows if nothing else reads these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.order import topological_order
-from engine.rules import RULES, Rule
+from engine.rules import Rule
 from engine.tape.layers import Layers
 from engine.value import Value
 
@@ -26,60 +26,58 @@ Integers = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-SUM, LAYER, MEMBER, FIRST_KIND = range(4)  # codes of instructions: MEMBER is a layer's further neuron
-CODES = {"SUM": SUM, "LAYER": LAYER, "MEMBER": MEMBER, "FIRST_KIND": FIRST_KIND}  # by their names in the loops
+LAYER, MEMBER, FIRST_KIND = range(3)  # codes of instructions: MEMBER is a layer's further neuron
+ZERO, ONE, MINUS, Z, STORED, OPERAND = range(6)  # where a local derivative stands; OPERAND and what follows: an operand
+PLACES = {
+    "0": ZERO,
+    "1": ONE,
+    "[1 for x in xs]": ONE,
+    "-1": MINUS,
+    "z": Z,
+    "x": OPERAND,
+    "y": OPERAND + 1,
+    "c": OPERAND + 2,
+}
 
 
 class Kind(NamedTuple):
-    """A kind of instruction: a row of the table, and for which operands it hands a contribution back."""
+    """A kind of instruction: a row's formulas, and which local derivatives it stores; of two alike there is one."""
 
-    rule: Rule
-    wanted: tuple[bool, ...]  # one for all operands, where these are a range
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """Two kinds of one key compute the same; those whose operands are a range come last."""
-        return ranged(self.rule), self.rule.name, self.rule.value, self.rule.partials, self.wanted
-
-
-def ranged(rule: Rule) -> bool:
-    """Are the operands of its instructions a range of terms, x to y, rather than the rows x and y?"""
-    return rule.many or len(rule.operands) > 2
+    operands: tuple[str, ...]
+    value: str
+    partials: tuple[str, ...]
+    name: str
+    stored: int  # a bit for each operand; of a list, any
+    shared: tuple[str, ...]
 
 
 class Program(NamedTuple):
     """What the loops read: arrays of row numbers, and the numbers of a few rows."""
 
-    code: Integers  # for each instruction: SUM, LAYER, MEMBER, or FIRST_KIND and the place of its kind
-    x: Integers  # the rows of its operands, or the range of its terms; the layer
-    y: Integers
-    dx: Integers  # the rows of its local derivatives, 0 for none; for a range, those from dx to before dy
-    dy: Integers
-    back: Integers  # the layer whose inputs' gradients are due, and 1; 0 for none
-    scalars: Integers  # a term of a Σ is scalar × row
-    rows: Integers
-    pulls: Integers  # the gradient of instruction i: the terms pulls[i] to pulls[i + 1]; none where it is put there
-    pull_scalars: Integers
-    pull_rows: Integers
-    runs: Integers  # run i: the terms runs[i] to runs[i + 1] of the parameters' gradients, each row × row,
-    run_rows: Integers  # with this row in all
-    run_factors: Integers  # and another in each,
-    run_targets: Integers  # which goes to this parameter
+    code: Integers  # for each instruction: LAYER, MEMBER, or FIRST_KIND and the place of its kind
+    start: Integers  # from start[i] to start[i + 1]:
+    rows: Integers  # those of its operands, then the first of the local derivatives that it stores; a layer's number
+    pulls: Integers  # the terms of its gradient, none if it is needless or given by a layer: pulls[i] to pulls[i + 1],
+    factors: Integers  # each factor × upstream; from .end on a factor is a scalar
+    upstreams: Integers  # 0 where a layer is due, which gives it and others: that number
+    targets: Integers  # the terms of the parameters' gradients: to which parameter, factor × upstream
+    target_factors: Integers
+    target_upstreams: Integers
     layers: Integers  # see layers.py: a line of numbers for each
     lists: Integers  # the rows that layers read
     spread: Integers  # the scalars that are read as rows
     kinds: Integers  # the address of each kind's loop; tape.py fills it in
     instructions: int  # how many
-    run_count: int
+    terms: int  # of the parameters' gradients
     spread_count: int
-    parameters: int  # how many
+    parameters: int
     inputs: int
-    first_input: int  # and the row of the first
+    first_input: int  # the row of the first
     first: int  # the row of the first instruction
     first_gradient: int
     seed: int
     root: int  # E's row
-    ranged: int  # the first code of kinds whose operands are a range
+    zero: int  # the row of 0.0
     end: int  # the number of rows
 
     @property
@@ -92,46 +90,10 @@ class Flat(NamedTuple):
     """A flattened graph: the program, its kinds of instructions, and what the scalars are."""
 
     program: Program
-    kinds: tuple[Kind, ...]
+    kinds: list[Kind]
     parameters: list[Value]  # in topological order
     place: Integers  # of each among the scalars
     constants: Floats
-
-
-def flatten(E: Value, inputs: Sequence[Value] | None = None) -> Flat:
-    """The program of a graph; with inputs, the leaves that differ from lane to lane, else for a single lane.
-
-    Time and memory are linear in the edges.
-    """
-    graph = Graph(E, inputs)
-    layout = Layout(graph)
-    kinds, code = layout.kinds()
-    terms, stop = layout.terms()
-    pulls, sums = layout.gradients()
-    (x, y), (dx, dy) = layout.operands(stop), layout.contributed()
-    found = layout.layers
-    lines, lists, back = found.records(layout)
-    arrays = (
-        code,
-        x,
-        y,
-        dx,
-        dy,
-        back,
-        *terms,
-        *pulls,
-        *sums,
-        lines,
-        lists,
-        layout.spread,
-        np.zeros(len(kinds), np.int64),
-    )
-    counts = (len(code), len(sums[1]), 0 if graph.one_lane else len(layout.spread))
-    rows = (layout.scalars, layout.first, layout.first_gradient, layout.seed, int(layout.row[graph.nodes - 1]))
-    first_ranged = FIRST_KIND + sum(not ranged(kind.rule) for kind in kinds)
-    sizes = (*counts, len(graph.parameters), len(graph.input))
-    program = Program._make((*arrays, *sizes, *rows, first_ranged, layout.end))
-    return Flat(program, kinds, graph.parameters, layout.place[graph.parameter], graph.constants)
 
 
 class Graph:
@@ -140,225 +102,186 @@ class Graph:
     def __init__(self, E: Value, inputs: Sequence[Value] | None) -> None:
         order = topological_order(E)
         number: dict[Any, int] = dict(zip(order, range(len(order)), strict=True))
-        constants = [1.0]
+        constants = [0.0, 1.0, -1.0]
 
         def numbered(constant: float) -> int:
             constants.append(constant)
-            return 1 - len(constants)
+            return 1 - len(constants)  # below 0
 
         # without lists beside the order, which would take more memory than all else
         read = (numbered(x) if type(x) is float else number[x] for node in order for x in node.inputs)
-        signed = np.fromiter(read, np.int64)
+        signed = np.fromiter(read, np.int32)
+        self.input = np.array([number.get(leaf, -1) for leaf in inputs or ()], np.int64)  # -1 isn't in the graph
+        number.clear()
         self.count = np.fromiter((len(node.inputs) for node in order), np.int32, len(order))
         places: dict[Rule | None, int] = {None: -1}
         self.rule = np.fromiter((places.setdefault(node.rule, len(places) - 1) for node in order), np.int32, len(order))
         self.nodes, self.one_lane, self.rules = len(order), inputs is None, [rule for rule in places if rule]
-        self.start = np.cumsum(self.count) - self.count
+        self.start = np.cumsum(self.count, dtype=np.int32) - self.count
         bits, which = np.unique(np.array(constants).view(np.int64), return_inverse=True)  # 0.0 and -0.0 are two
-        self.constants, self.one = bits.view(np.float64), self.nodes + int(which[0])
-        self.operand = np.where(signed < 0, self.nodes + which[np.maximum(-signed, 0)], signed).astype(np.int32)
+        self.constants, self.signs = bits.view(np.float64), (self.nodes + which[:3]).tolist()
+        self.one, self.size = self.signs[1], self.nodes + len(self.constants)
+        self.operand = np.where(signed < 0, self.nodes + which.astype(np.int32)[np.maximum(-signed, 0)], signed)
         self.consumer = np.repeat(np.arange(self.nodes, dtype=np.int32), self.count)
         self.slot = np.arange(len(signed), dtype=np.int32) - self.start[self.consumer]
-        self.input = np.array([number.get(leaf, -1) for leaf in inputs or ()], np.int64)  # -1 isn't in the graph
-        given_later = set(self.input.tolist())
-        self.parameters = [node for node in order if node.rule is None and number[node] not in given_later]
-        self.parameter = np.array([number[leaf] for leaf in self.parameters], np.int64)
-        self.size = self.nodes + len(self.constants)
-        self.scalar = np.zeros(self.size, bool)
-        self.scalar[self.parameter] = self.scalar[self.nodes :] = True
-        self.active = self._active()
+        leaf = self.rule < 0
+        leaf[self.input[self.input >= 0]] = False
+        self.parameter = np.flatnonzero(leaf)
+        self.parameters = [order[place] for place in self.parameter.tolist()]
+        self.scalar = self.flags(self.parameter)
+        self.scalar[self.nodes :] = True
+        self.uses = np.bincount(self.operand, minlength=self.size).astype(np.int32)
+        self.reader = np.zeros(self.size, np.int32)
+        self.reader[self.operand] = self.consumer  # the only one, where there is one use
+        self.active = self.flags(slice(None)) if self.one_lane else self._active()
+
+    def flags(self, where: Any) -> Flags:
+        """True for some of the nodes and constants."""
+        flags = np.zeros(self.size, bool)
+        flags[: self.nodes][where] = True
+        return flags
 
     def made_by(self, holds: Callable[[Rule], bool]) -> Flags:
-        """For each node: does this hold for its rule? For no leaf."""
-        return np.array([*map(holds, self.rules), False], bool)[self.rule]
+        """For each node and constant: does this hold for its rule? For no leaf."""
+        return self.flags(np.array([*map(holds, self.rules), False], bool)[self.rule])
 
     def _active(self) -> Flags:
         """For each node and constant: does it depend on a parameter?"""
-        active = np.zeros(self.size, bool)
-        active[self.parameter] = True
-        if self.one_lane:
-            active[: self.nodes] = True
-            return active
+        found, operands = self.flags(self.parameter).tolist(), self.operand.tolist()
         made = np.flatnonzero(self.rule >= 0)
-        found, operands = active.tolist(), self.operand.tolist()
-        start, stop = self.start[made], self.start[made] + self.count[made]
-        for node, begin, end in zip(made.tolist(), start.tolist(), stop.tolist(), strict=True):
-            found[node] = True in [found[operand] for operand in operands[begin:end]]
+        starts, counts = self.start[made].tolist(), self.count[made].tolist()
+        for node, start, count in zip(made.tolist(), starts, counts, strict=True):
+            found[node] = True in [found[operand] for operand in operands[start : start + count]]
         return np.array(found)
 
-    def ends(self) -> tuple[Integers, Integers]:
-        """The first and the last of each node's first two operands; anything for a leaf."""
-        last = max(len(self.operand) - 1, 0)
-        padded = self.operand if len(self.operand) else np.zeros(1, np.int32)
-        left = padded[np.minimum(self.start, last)]
-        return left, np.where(self.count > 1, padded[np.minimum(self.start + 1, last)], left)
+
+def flatten(E: Value, inputs: Sequence[Value] | None = None) -> Flat:
+    """The program of a graph; with inputs, the leaves that differ from lane to lane, else for a single lane.
+
+    Time and memory are linear in the edges.
+    """
+    layout = Layout(Graph(E, inputs))
+    graph, made = layout.graph, layout.made
+    kinds, code = layout.kinds()
+    arrays = (*layout.operands(), *layout.gradients(), *layout.layers.records(layout), layout.spread)
+    sizes = (len(made), len(layout.targets), 0 if graph.one_lane else len(layout.spread), len(graph.parameters))
+    rows = (len(layout.spread), layout.first, layout.first_gradient, layout.seed)
+    ends = (*layout.row[[graph.nodes - 1, graph.signs[0]]].tolist(), layout.end)
+    words = (each.astype(np.int32, copy=False).view(np.uint32) for each in arrays)
+    addresses = np.zeros(len(kinds), np.int64)
+    program = Program._make((code, *words, addresses, *sizes, len(graph.input), *rows, *ends))
+    return Flat(program, kinds, graph.parameters, layout.place[graph.parameter], graph.constants)
 
 
 class Layout:
-    """Which nodes are instructions, in which order, and the row of every number."""
+    """Which nodes are instructions, in which order; where local derivatives stand; and the row of every number."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        nodes = graph.nodes
-        self.total = graph.made_by(lambda rule: rule is RULES["total"])
-        self.ranged = graph.made_by(ranged)
-        self.uses = np.bincount(graph.operand, minlength=graph.size)
-        self.reader = np.zeros(graph.size, np.int32)
-        self.reader[graph.operand] = graph.consumer  # the only one, where there is one use
-        self.left, self.right = graph.ends()
-        product = graph.made_by(lambda rule: rule is RULES["mul"])
-        self.term = product & (self.uses[:nodes] == 1) & self.total[self.reader[:nodes]]
-        if not graph.one_lane:
-            self.term &= graph.scalar[self.left] != graph.scalar[self.right]
-        self.instruction = (graph.rule >= 0) & ~self.term
-        self.term_scalar, self.term_row = self._terms()
-        self.layers = Layers(self)
-        self.made = self.layers.order(np.flatnonzero(self.instruction))
+        self.graph, self.layers = graph, Layers(graph)
+        self.made = self.layers.order(np.flatnonzero(graph.flags(graph.rule >= 0) & ~self.layers.term).astype(np.int32))
+        self.plain = graph.flags(self.made) & (self.layers.of < 0)  # an instruction of its own
         self.place = self.layers.places(graph)  # of each parameter and constant among the scalars
-        self.spread = self._spread()
-        self._rows_of_all()
-        self.layers.look_at_rows(self)
+        self.position = np.full(graph.size, -1, np.int32)
+        self.position[self.made] = np.arange(len(self.made))
+        self._edges()
+        self._rows()
 
-    def _rows_of_all(self) -> None:
-        graph, inputs, made = self.graph, len(self.graph.input), len(self.made)
-        self.scalars = len(self.spread)
-        self.first = self.scalars + inputs
+    def _edges(self) -> None:
+        """Where the local derivative of each edge stands, and whether it is pulled."""
+        graph, consumer, operand = self.graph, self.graph.consumer, self.graph.operand
+        table = [(formulas(rule, graph.one_lane)[1] * 3)[:3] for rule in graph.rules]
+        places = [[PLACES.get(text, STORED) for text in texts] for texts in table] + [[STORED] * 3]
+        standing = np.array(places, np.int8)[graph.rule[consumer], np.minimum(graph.slot, 2)]
+        many = graph.made_by(lambda rule: rule.many) & graph.active
+        self.stored = (standing == STORED) & self.plain[consumer] & (graph.active[operand] | many[consumer])
+        self.pulled = graph.active[operand] & ~self.layers.given(self)
+        beside = operand[graph.start[consumer] + np.maximum(standing - OPERAND, 0)]
+        standing = np.minimum(standing, OPERAND)
+        self.factor = np.choose(standing, [*map(np.int32, graph.signs), consumer, np.int32(graph.one), beside])
+
+    def _rows(self) -> None:
+        graph, made = self.graph, len(self.made)
+        scalars = len(graph.parameters) + len(graph.constants)
+        read = np.append(graph.operand[self.plain[graph.consumer]], [graph.signs[0], graph.one, graph.nodes - 1])
+        used = np.arange(graph.size) if graph.one_lane else read
+        self.spread = np.unique(self.place[used[graph.scalar[used]]])  # those read as rows; all, in a single lane
+        self.first = len(self.spread) + len(graph.input)
         self.first_gradient = self.first + made
         self.seed = self.first_gradient + made
-        self.row = np.zeros(graph.size, np.int64)
-        scalars = np.zeros(len(graph.parameters) + len(graph.constants), np.int64)
-        scalars[self.spread] = np.arange(self.scalars)
-        self.row[graph.scalar] = scalars[self.place[graph.scalar]]
+        self.row = np.zeros(graph.size, np.int32)
+        rows = np.zeros(scalars, np.int32)
+        rows[self.spread] = np.arange(len(self.spread))
+        self.row[graph.scalar] = rows[self.place[graph.scalar]]
         here = graph.input >= 0
-        self.row[graph.input[here]] = self.scalars + np.flatnonzero(here)
+        self.row[graph.input[here]] = len(self.spread) + np.flatnonzero(here)
         self.row[self.made] = self.first + np.arange(made)
-        self.gradient = self.row + made  # of an instruction
+        self.slope = self.seed + np.cumsum(self.stored, dtype=np.int32)  # of an edge that stores its local derivative
+        self.end = self.seed + 1 + int(self.stored.sum())
+        self.scaling = self.row if graph.one_lane else np.where(graph.scalar, self.end + self.place, self.row)
 
-        # an edge of another instruction than Σ: its local derivative has a row, that of its operand's whole gradient
-        # if it is the only one there, else of its own
-        target, consumer = graph.operand, graph.consumer
-        plain = ~(self.total | self.term)[consumer]
-        wanted = graph.active[target] & plain
-        whole = wanted & (self._of_node(self.instruction, target)) & ~self.ranged[consumer]
-        self.whole = whole & (self.uses[target] == 1)
-        own = (wanted & ~self.whole) | (plain & self.ranged[consumer] & graph.active[consumer])
-        self.contribution = np.where(self.whole, self.gradient[target], self.seed + np.cumsum(own))
-        self.contribution[~(self.whole | own)] = 0
-        self.end = self.seed + 1 + int(own.sum())
-
-    def _of_node(self, flags: Flags, which: Integers) -> Flags:
-        return np.append(flags, np.zeros(self.graph.size - self.graph.nodes, bool))[which]
-
-    def _terms(self) -> tuple[Integers, Integers]:
-        """The scalar and the row of each term of the ranged instructions, by their nodes."""
-        graph = self.graph
-        mine = self.ranged[graph.consumer]
-        operand = graph.operand[mine]
-        scalar, row = np.full(len(operand), graph.one, np.int32), operand.copy()
-        plain = graph.scalar[operand] & self.total[graph.consumer[mine]]  # b itself is b × 1
-        scalar[plain], row[plain] = operand[plain], graph.one
-        product = self._of_node(self.term, operand)
-        left, right = self.left[operand[product]], self.right[operand[product]]
-        swap = ~graph.scalar[left]  # whichever way round it was typed
-        scalar[product], row[product] = np.where(swap, right, left), np.where(swap, left, right)
-        return scalar, row
-
-    def _spread(self) -> Integers:
-        """The scalars that are read as rows, by their place; in a single lane each is a row."""
-        graph = self.graph
-        if graph.one_lane:
-            return np.arange(len(graph.parameters) + len(graph.constants), dtype=np.uint32)
-        plain = graph.operand[~(self.total | self.term)[graph.consumer]]
-        read = np.concatenate([plain, self.term_row, [graph.one, graph.nodes - 1]])
-        return np.unique(self.place[read[graph.scalar[read]]]).astype(np.uint32)
-
-    def kinds(self) -> tuple[tuple[Kind, ...], Integers]:
+    def kinds(self) -> tuple[list[Kind], Integers]:
         """The kinds of instructions, and the code of each instruction."""
         graph, made = self.graph, self.made
-        left = graph.active[self.left[made]]
-        right = graph.active[self.right[made]] & (graph.count[made] > 1)
-        wanted = np.where(self.ranged[made], graph.active[made], left + 2 * right)
-        present, which = np.unique(4 * graph.rule[made].astype(np.int64) + wanted, return_inverse=True)
-        kinds = {}
+        stored = np.zeros(graph.nodes, np.int32)
+        np.bitwise_or.at(stored, graph.consumer[self.stored], 1 << np.minimum(graph.slot[self.stored], 2))
+        plain = self.plain[made]
+        mine = made[plain]
+        present, which = np.unique(8 * graph.rule[mine] + stored[mine], return_inverse=True)
+        kinds: dict[Kind, int] = {}
+        codes = []
         for number in present.tolist():
-            rule = graph.rules[number // 4]
-            flags = (bool(number & 1), bool(number & 2))[: 1 if ranged(rule) else len(rule.operands)]
-            kinds[number] = Kind(rule, flags)
-        others = {kind.key: kind for kind in kinds.values() if kind.rule is not RULES["total"]}
-        keys = sorted(others)
-        codes = [SUM if k.rule is RULES["total"] else FIRST_KIND + keys.index(k.key) for k in kinds.values()]
-        code = np.array(codes, np.uint16)[which.reshape(-1)]
-        code[self.layers.of[made] >= 0] = MEMBER
-        code[self.row[self.layers.firsts] - self.first] = LAYER
-        return tuple(others[key] for key in keys), code
+            rule = graph.rules[number // 8]
+            kind = Kind(rule.operands, *formulas(rule, graph.one_lane), rule.name, number % 8, rule.shared)
+            codes.append(FIRST_KIND + kinds.setdefault(kind, len(kinds)))
+        code = np.full(len(made), MEMBER, np.uint16)
+        code[plain] = np.array(codes, np.uint16)[which.reshape(-1)]
+        code[self.position[self.layers.firsts]] = LAYER
+        return list(kinds), code
 
-    def terms(self) -> tuple[tuple[Integers, Integers], Integers]:
-        """The scalars and the rows of all terms of ranged instructions, and where the terms of each node end."""
-        return (self._weights(self.term_scalar), self._rows(self.term_row)), np.cumsum(
-            np.where(self.ranged, self.graph.count, 0)
+    def operands(self) -> tuple[Integers, Integers]:
+        """Where what each instruction reads begins, and the rows."""
+        graph, firsts = self.graph, self.position[self.layers.firsts]
+        stores = np.zeros(len(self.made), bool)
+        stores[self.position[graph.consumer[self.stored]]] = True
+        count = np.where(self.plain[self.made], graph.count[self.made] + stores, 0)
+        count[firsts] = 1
+        start = np.concatenate([[0], np.cumsum(count)])
+        rows, edge, storing = (
+            np.zeros(start[-1], np.int64),
+            self.plain[graph.consumer],
+            np.flatnonzero(self.stored)[::-1],
         )
+        rows[start[self.position[graph.consumer[edge]]] + graph.slot[edge]] = self.row[graph.operand[edge]]
+        rows[start[self.position[graph.consumer[storing]] + 1] - 1] = self.slope[storing]  # the first remains
+        rows[start[firsts]] = np.arange(len(firsts))
+        return start, rows
 
-    def operands(self, stop: Integers) -> tuple[Integers, Integers]:
-        """x and y of each instruction."""
-        made, ranged = self.made, self.ranged[self.made]
-        x = np.where(ranged, (stop - self.graph.count)[made], self.row[self.left[made]])
-        y = np.where(ranged, stop[made], self.row[self.right[made]])
-        layer = self.layers.of[made]
-        return np.where(layer >= 0, layer, x).astype(np.uint32), y.astype(np.uint32)
-
-    def contributed(self) -> tuple[Integers, Integers]:
-        """dx and dy of each instruction."""
-        last = max(len(self.contribution) - 1, 0)
-        padded = self.contribution if len(self.contribution) else np.zeros(1, np.int64)
-        start, count = self.graph.start[self.made], self.graph.count[self.made]
-        dx = padded[np.minimum(start, last)]
-        dy = np.where(count > 1, padded[np.minimum(start + 1, last)], 0)
-        dy = np.where(self.ranged[self.made], np.where(dx > 0, dx + count, 0), dy)
-        return dx.astype(np.uint32), dy.astype(np.uint32)
-
-    def gradients(self) -> tuple[tuple[Integers, ...], tuple[Integers, ...]]:
+    def gradients(self) -> tuple[Integers, ...]:
         """The terms of the instructions' gradients and those of the parameters', for each in backward()'s order."""
         graph = self.graph
-        reverse = np.empty(len(graph.operand), np.int64)  # consumers backwards, the slots of each forwards
+        reverse = np.empty(len(graph.operand), np.int32)  # consumers backwards, the slots of each forwards
         reverse[len(reverse) - (graph.start + graph.count)[graph.consumer] + graph.slot] = np.arange(len(reverse))
-        counted = graph.active[graph.operand] & ~self._of_node(self.term, graph.operand) & ~self.whole
-        edge = reverse[(counted & ~self.layers.pulled(self))[reverse]]
+        edge = reverse[self.pulled[reverse]]
         target, consumer = graph.operand[edge], graph.consumer[edge]
-        product = self.term[consumer]
-        factor = np.where(graph.slot[edge] == 0, self.right[consumer], self.left[consumer])
-        factor = np.where(product, factor, graph.one)
-        upstream = self.gradient[np.where(product, self.reader[consumer], consumer)]
-        upstream = np.where(product | self.total[consumer], upstream, self.contribution[edge])
-        if graph.active[graph.nodes - 1]:
-            target = np.append(graph.nodes - 1, target)
-            factor, upstream = np.append(graph.one, factor), np.append(self.seed, upstream)
-        inner = ~graph.scalar[target]
-        return (
-            _listed(
-                self.row[target[inner]] - self.first, len(self.made), self._weights(factor[inner]), upstream[inner]
-            ),
-            _in_runs(self.place[target[~inner]], self._rows(factor[~inner]), upstream[~inner]),
+        factor = np.where(self.stored[edge], self.slope[edge], self.scaling[self.factor[edge]])
+        upstream = (
+            self.first_gradient + self.position[np.where(self.layers.term[consumer], graph.reader[consumer], consumer)]
         )
-
-    def _weights(self, which: Any) -> Integers:
-        """The places of scalars; in a single lane, where these are the first rows, any row will do."""
-        places: Integers = (self.row if self.graph.one_lane else self.place)[which].astype(np.uint32)
-        return places
-
-    def _rows(self, which: Any) -> Integers:
-        rows: Integers = self.row[which].astype(np.uint32)
-        return rows
-
-
-def _listed(target: Integers, targets: int, factor: Integers, upstream: Integers) -> tuple[Integers, ...]:
-    """The terms sorted by target, each target's in their order, and where those of each begin."""
-    by_target = np.argsort(target, kind="stable")
-    begin = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=targets))])
-    return tuple(each.astype(np.uint32) for each in (begin, factor[by_target], upstream[by_target]))
+        if graph.active[graph.nodes - 1]:
+            target = np.append(np.int32(graph.nodes - 1), target)
+            factor, upstream = np.append(self.scaling[graph.one], factor), np.append(np.int32(self.seed), upstream)
+        inner = ~graph.scalar[target]
+        self.targets = self.place[target[~inner]]
+        sums = self.targets, factor[~inner], upstream[~inner]
+        numbers, last = self.layers.due(graph)
+        where = self.position[np.append(target[inner], last)]
+        factor, upstream = np.append(factor[inner], numbers), np.append(upstream[inner], np.zeros_like(numbers))
+        by_target = np.argsort(where, kind="stable")
+        begin = np.append(np.int32(0), np.cumsum(np.bincount(where, minlength=len(self.made)), dtype=np.int32))
+        return begin, factor[by_target], upstream[by_target], *sums
 
 
-def _in_runs(target: Integers, factor: Integers, upstream: Integers) -> tuple[Integers, ...]:
-    """The terms in their order: where runs with one upstream row begin, these rows, then factor and target of each."""
-    begin = np.concatenate([[0], np.flatnonzero(np.diff(upstream)) + 1])[: len(upstream)]
-    parts = (np.append(begin, len(upstream)), upstream[begin], factor, target)
-    return tuple(each.astype(np.uint32) for each in parts)
+def formulas(rule: Rule, one_lane: bool) -> tuple[str, tuple[str, ...]]:
+    """A row's value and partials as a tape computes them, in a single lane or in many."""
+    value, *partials = rule.shared[1:] if rule.shared and not one_lane else (rule.value, *rule.partials)
+    return value, tuple(partials)

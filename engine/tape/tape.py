@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -18,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from engine.calculus import distinct_leaves, rebuilt
-from engine.domain import RECORDING, TOO_LARGE, DomainError
+from engine.domain import TOO_LARGE, DomainError, recording
 from engine.order import topological_order
-from engine.tape.loops import MANY, SUMS, WIDTH, driver, loop_of
+from engine.tape.loops import EACH, MANY, MEAN, SUMS, VALUES, WIDTH, driver, loop_of
 from engine.tape.plan import Floats, Integers, flatten
 from engine.value import Value
 
@@ -52,12 +51,11 @@ class Tape:
         self.loops = driver(one_lane=not self.inputs)
         self.kinds = [loop_of(kind, not self.inputs) for kind in flat.kinds]
         flat.program.kinds[:] = [kind.address("run") for kind in self.kinds]
-        self.parts = SUMS if self.inputs else 1
         self.words = np.array([part if isinstance(part, int) else address(part) for part in flat.program], np.int64)
         self.memory = _aligned(flat.program.end) if not self.inputs else np.zeros(0)
         self.scalars = self.memory if not self.inputs else np.zeros(len(flat.place) + len(flat.constants) + WIDTH)
         self.scalars[len(flat.place) :][: len(flat.constants)] = flat.constants
-        self.sums = _aligned(len(flat.place) * self.parts)
+        self.sums = _aligned(len(flat.place) * (SUMS if self.inputs else 1))
 
     def __repr__(self) -> str:
         sizes = f"{len(self.parameters)} parameters, {len(self.inputs)} inputs"
@@ -66,10 +64,8 @@ class Tape:
     def values(self, batch: Any = None) -> Floats:
         """E for each of M samples: a batch of shape (M, inputs) gives M numbers; raises as value_and_gradient does."""
         batch = self._checked(batch)
-        values = self.room(len(batch))
-        if np.isnan(self._replay(batch, values, np.zeros(0))):
-            values[: len(batch)] = [value for value, _ in self._eagerly(batch, gradients=False)]
-        return values[: len(batch)]
+        mean, values, _ = self._replayed(batch, VALUES)
+        return values if mean == mean else np.array([value for value, _ in self._eagerly(batch, gradients=False)])
 
     def value_and_gradient(self, batch: Any = None) -> tuple[float, Floats]:
         """The mean of E over M samples, and its derivatives by the parameters: a batch of shape (M, inputs).
@@ -78,19 +74,18 @@ class Tape:
         engine does and naming the sample, where a value or a gradient isn't finite.
         """
         batch = self._checked(batch)
-        gradient = np.zeros(len(self.parameters))
-        mean = self._replay(batch, self.room(len(batch)), gradient)
-        if np.isnan(mean):
-            gradient[:] = 0.0
-            mean, share = -0.0, 1 / len(batch)
-            for value, slopes in self._eagerly(batch, gradients=True):
-                mean += value * share
-                with np.errstate(over="ignore"):
-                    gradient += np.array(slopes) * share
-            if not np.isfinite([mean, *gradient]).all():
-                raise DomainError(f"a mean over the batch is {TOO_LARGE}")
-            return float(mean), gradient
-        return mean, gradient[self.place]
+        mean, _, [gradient] = self._replayed(batch, MEAN)
+        if mean == mean:
+            return mean, gradient
+        gradient[:] = 0.0
+        mean, share = -0.0, 1 / len(batch)
+        for value, slopes in self._eagerly(batch, gradients=True):
+            mean += value * share
+            with np.errstate(over="ignore"):
+                gradient += np.array(slopes) * share
+        if not np.isfinite([mean, *gradient]).all():
+            raise DomainError(f"a mean over the batch is {TOO_LARGE}")
+        return float(mean), gradient
 
     def backward(self, batch: Any = None) -> float:
         """As E.backward(), for the mean of E over M samples, which it returns: the parameters' gradients accumulate.
@@ -121,25 +116,33 @@ class Tape:
                [0.35]])
         """
         batch = self._checked(batch)
-        gradients = np.zeros((len(batch), len(self.parameters)))
+        mean, _, gradients = self._replayed(batch, EACH)
+        return gradients if mean == mean else np.array([each for _, each in self._eagerly(batch, gradients=True)])
+
+    def _replayed(self, batch: Floats, slopes: int) -> tuple[float, Floats, Floats]:
+        """The mean, which is NaN where the engine is to say why; the values; and a gradient, or one for each sample."""
+        lanes, samples = self.lanes(1 if slopes == EACH else len(batch)), np.arange(len(batch))
+        columns = self.columns(batch, lanes)
+        values = np.zeros(columns.shape[1] + lanes)
+        gradients = np.zeros((len(batch) if slopes == EACH else 1, len(self.parameters)))
+        listed = samples if slopes == EACH else None
+        mean = self.run(columns, listed, len(batch), lanes, values, gradients, slopes)
+        return mean, values[: len(batch)], gradients[:, self.place]
+
+    def run(
+        self, columns: Floats, samples: Integers | None, count: int, lanes: int, values: Floats, gradient: Floats,
+        slopes: int,
+    ) -> float:  # fmt: skip
+        """Replays these samples, all if None, with the parameters' present data; there is room for the last block."""
         self.load()
-        columns, lanes = self.columns(batch, self.lanes(1)), self.lanes(1)
-        samples = np.arange(len(batch))
-        given = (columns.ctypes.data, columns.shape[1], samples.ctypes.data, len(batch), lanes)
-        if np.isnan(self.loops("each_gradient", *self.state(lanes), *given, *map(address, (self.sums, gradients)))):
-            return np.array([slopes for _, slopes in self._eagerly(batch, gradients=True)])
-        return gradients[:, self.place]
+        listed = (0, 0) if samples is None else (address(samples), 1)
+        given = (address(columns), columns.shape[1], *listed, count, lanes)
+        return self.loops("replay", *self.state(lanes), *given, *map(address, (values, self.sums, gradient)), slopes)
 
     def load(self) -> None:
         """Takes the parameters' present data."""
         count = len(self.ordered)
         self.scalars[:count] = np.fromiter(map(attrgetter("_data"), self.ordered), np.float64, count)
-
-    def _replay(self, batch: Floats, values: Floats, gradient: Floats) -> float:
-        self.load()
-        lanes = self.lanes(len(batch))
-        columns = self.columns(batch, lanes)
-        return self.loops("replay", *self.state(lanes), *self.run(columns, None, len(batch), lanes, values, gradient))
 
     def lanes(self, samples: int) -> int:
         """How many samples are computed side by side, in blocks of about one size."""
@@ -148,11 +151,6 @@ class Tape:
         most = max(MANY, MOST_BYTES // (8 * self.program.end) // WIDTH * WIDTH)
         blocks = -(-samples // most)
         return max(MANY, -(-samples // blocks // WIDTH) * WIDTH)
-
-    def room(self, samples: int) -> Floats:
-        """An array for the values of so many samples, till the last block is full."""
-        lanes = self.lanes(samples)
-        return np.zeros(-(-samples // lanes) * lanes)
 
     def columns(self, batch: Floats, lanes: int) -> Floats:
         """The batch with a row for each input, its last sample repeated till the last block is full."""
@@ -168,14 +166,6 @@ class Tape:
             size = (self.program.end * lanes - 1).bit_length()
             self.memory = _shared(size) if size <= SHARED else _aligned(self.program.end * lanes)
         return address(self.words), address(self.scalars), address(self.memory)
-
-    def run(
-        self, columns: Floats, samples: Integers | None, count: int, lanes: int, values: Floats, gradient: Floats
-    ) -> tuple[int, ...]:
-        """What replay is given then: these samples, all if None; a gradient if it isn't empty."""
-        listed = (0, 0) if samples is None else (address(samples), 1)
-        rest = (*listed, count, lanes, *map(address, (values, self.sums, gradient)), len(gradient) > 0)
-        return address(columns), columns.shape[1], *rest
 
     def _checked(self, batch: Any) -> Floats:
         if batch is None and not self.inputs:
@@ -202,21 +192,18 @@ class Tape:
                 raise DomainError(f"sample {sample}: {error}" if self.inputs else str(error)) from None
 
     def _sample(self, order: list[Value], row: list[float], gradients: bool) -> tuple[float, list[float]]:
-        inputs = {leaf: Value(x, leaf.label) for leaf, x in zip(self.inputs, row, strict=True)}
-        copies = rebuilt(order, inputs)
-        E = copies[self.E].data
+        given: list[Any] = [Value(x, leaf.label) for leaf, x in zip(self.inputs, row, strict=True)]
+        copies = rebuilt(order, dict(zip(self.inputs, given, strict=True)))
         if gradients and self.parameters:
             try:
                 copies[self.E].backward()
-            except DomainError as error:
-                copies = rebuilt(
-                    order, dict(zip(self.inputs, row, strict=True))
-                )  # constants, since the derivatives by the inputs aren't asked for
+            except DomainError as error:  # of a derivative by an input, perhaps, and these aren't asked for
+                copies = rebuilt(order, dict(zip(self.inputs, row, strict=True)))
                 try:
                     copies[self.E].backward()
                 except DomainError:
                     raise error from None
-        return E, [copies[parameter].grad or 0.0 for parameter in self.parameters]
+        return getattr(copies[self.E], "data", copies[self.E]), [copies[each].grad or 0.0 for each in self.parameters]
 
 
 def trace(f: Callable[..., Value], point: Sequence[float]) -> Tape:
@@ -240,16 +227,6 @@ def trace(f: Callable[..., Value], point: Sequence[float]) -> Tape:
     if type(E) is not Value:
         raise TypeError(f"the function to trace returned {type(E).__name__}; a Value made of its operands is expected")
     return Tape(E, inputs)
-
-
-@contextmanager
-def recording() -> Iterator[None]:
-    """While a graph is built here for a tape, comparing two Values is a TypeError."""
-    token = RECORDING.set(True)
-    try:
-        yield
-    finally:
-        RECORDING.reset(token)
 
 
 def address(array: Any) -> int:

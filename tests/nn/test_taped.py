@@ -17,7 +17,7 @@ from tqdm import tqdm
 import nn
 import nn.taped
 from engine import DomainError, Value, total
-from engine.tape.loops import Loops
+from engine.tape.machine import Loops
 from nn.optimizers import Optimizer
 from nn.run import Run
 
@@ -614,3 +614,38 @@ def test_nothing_of_the_fast_extra_is_imported_where_it_cant_be(how: str) -> Non
     assert done.stdout.startswith("History: E from")
     assert done.stderr.count("\n") == 1 and "pip install 'stepgrad[fast]'" in done.stderr
     assert how == "missing" or "llvmlite needs another Python" in done.stderr
+
+
+class Jumping(nn.Module):
+    """A single w, which steps of a rate of 1 move to a sample's target at once."""
+
+    def __init__(self) -> None:
+        self.w = Value(0.0, "w")
+
+    def __call__(self, x: Any) -> list[Value]:
+        steep, far = x
+        return [(self.w - far) ** 2 * (0.5 - 0.5 * steep) + (self.w * (500.0 * steep)).exp() * 1e-9 * steep]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_batch_that_fails_ends_the_epoch_though_the_next_would_mend_it(seed: int) -> None:
+    """At w = 2, after the second sample, the first is too large; after the third all are well again."""
+    rows, outcomes = [[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]], []
+    for backend in BACKENDS:
+        model = Jumping()
+        options: dict[str, Any] = {"loss": lambda ys, ts: ys[0], "batch_size": 1, "backend": backend, "seed": seed}
+        try:
+            history = nn.fit(model, rows, [0.0] * 3, 3, nn.SGD(model, 1.0), progress=False, **options)
+            outcomes.append(str([f"{error:.9g}" for error in history.errors]))
+        except DomainError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_samples_in_several_blocks_are_all_read_in_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.tape.tape.MOST_BYTES", 1)
+    histories = []
+    for backend in BACKENDS:
+        model = regression()
+        histories.append(nn.fit(model, X, T, 9, nn.SGD(model, 0.1), backend=backend, progress=False).errors)
+    assert histories[1] == pytest.approx(histories[0], rel=1e-11)

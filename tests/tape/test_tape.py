@@ -35,10 +35,11 @@ from engine import (
     topological_order,
     total,
 )
-from engine.domain import RECORDING
+from engine.domain import RECORDING, recording
 from engine.rules import Rule
+from engine.tape.emitter import Body, Number
 from engine.tape.plan import flatten
-from engine.tape.tape import Tape, recording, trace
+from engine.tape.tape import Tape, trace
 from tests.graphs import GRAPHS, ROWS, Built, Recipe, each_graph, leaves, recipes
 from tests.tape.support import bits, condition, eager, outcome, sizes
 from tests.test_rules import EDGES, OUTSIDE, TOO_LARGE, Point, points
@@ -224,6 +225,16 @@ def test_two_operations_of_one_name_are_two() -> None:
     three = [rule.apply([x * w]) for rule in (OWN["the name of another"], OWN["the same name"], ROWS["tanh"])]
     assert Tape(total(three), [x]).values([[0.7]])[0] == pytest.approx(total(three).data, rel=1e-15)
     assert len({bits(Tape(E, [x]).values([[0.7]]))[0] for E in three}) == 3
+
+
+def test_a_branch_that_isnt_taken_may_be_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In lanes all branches are computed: the logarithm of -0.3, too, in a choice within the other branch."""
+    rule = own("nested", "x if x < 0 else log(x) if x < 0.7 else 1 / (1 + exp(-x))", "step(x)")
+    x, w = Value(0.5), Value(1.0)
+    tape, numbers = Tape(rule.apply([x * w]), [x]), [-0.3, -800.0, 0.4, 0.9, 3.0]
+    monkeypatch.setattr(tape, "_eagerly", None)  # which would mend it
+    expected = [rule.apply([number]) for number in numbers]
+    assert tape.values([[number] for number in numbers]) == pytest.approx(expected, rel=1e-15)
 
 
 @each_graph
@@ -864,6 +875,57 @@ def test_a_layer_asks_nothing_of_an_infinite_slope_behind_a_zero(
     monkeypatch.setattr(tape, "_eagerly", None)
     assert tape.gradients(batch) == pytest.approx(np.array(expected), rel=1e-12)
     assert tape.value_and_gradient(batch)[1] == pytest.approx(mean_of(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("bias", [False, True])
+def test_layers_over_constants_are_bitwise_the_engine(samples: int, bias: bool) -> None:
+    """As in a graph of several samples, each with numbers of its own, through which the weights are shared."""
+    w = [[Value(0.3 + 0.17 * n - 0.11 * k, f"w{n}{k}") for k in range(4)] for n in range(COUNT)]
+    v, rng, errors = [Value(0.9 - 0.07 * n, f"v{n}") for n in range(COUNT)], Random(9), []
+    for _ in range(samples):
+        row = [rng.uniform(-1, 1) for _ in range(3)]
+        sums = [total([*(a * x for a, x in zip(ws, row, strict=False)), *ws[3 : 3 + bias]]) for ws in w]
+        errors.append((weighted(v, [z.tanh() for z in sums]) - rng.uniform(-1, 1)) ** 2)
+    same_as_eager(total(errors) * 0.5)
+
+
+def test_a_row_that_something_else_reads_is_pulled_and_not_given_by_its_layer() -> None:
+    """As where a layer's inputs are added to its outputs (He et al., 2016)."""
+    inputs, _, v, sums = one_layer()
+    hidden = [z.tanh() for z in sums]
+    u = [[Value(0.2 - 0.013 * (n + k), f"u{n},{k}") for k in range(COUNT)] for n in range(COUNT)]
+    added = [h + weighted(line, hidden).sin() for h, line in zip(hidden, u, strict=True)]
+    graph = weighted(v, added)
+    same_as_eager(graph)
+    same_in_batches(Tape(graph, inputs), batch_of(inputs, 21))
+
+
+def test_weights_whose_layers_are_read_in_another_order_are_added_up_in_that() -> None:
+    rng, another = Random(4), (3, 0, 4, 1, 2)
+    w = [[Value(rng.uniform(-1, 1), f"w{n}{k}") for k in range(3)] for n in range(2)]
+    rows = [[Value(rng.uniform(-1, 1)) for _ in range(3)] for _ in another]
+    first, second = ([(weighted(ws, row) * 0.7).sin() for row in rows] for ws in w)
+    same_as_eager(total([*first, *(second[i] for i in another)]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("name", ["logsumexp", "share", "total"])
+def test_lists_of_any_length_are_the_engines(name: str, count: int) -> None:
+    x, w = leaves(x=0.4, w=1.3)
+    parts = [(0.1 + 0.7 * ((7 * i) % 11)) * x * w for i in range(count)]
+    graph = ROWS[name].apply(parts) * 0.7
+    same_as_eager(graph)
+    same_in_batches(Tape(graph, [x]), batch_of([x], 17))
+    same_as_eager(derivative(graph, w))
+
+
+def test_a_number_in_machine_code_has_no_truth_in_python() -> None:
+    """An `if` on it would choose once, while the code is written."""
+    number = Number(Body(1, {}), "double", "%a0")
+    for compute in (lambda: bool(number), lambda: 1.0 if number > 0.5 else 0.0, lambda: 0.0 < number < 1.0):
+        with pytest.raises(TypeError, match="neither true nor false while the code is written"):
+            compute()
 
 
 def test_a_tape_writes_nothing_and_reads_no_code(tmp_path: Path) -> None:
