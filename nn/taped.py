@@ -290,7 +290,7 @@ def epochs_of(optimizer: Optimizer) -> Loops | None:
     formulas = (tuple(each.items()) for each in (optimizer.once, optimizer.each))
     try:
         return _compiled(*formulas, tuple(optimizer.start), tuple(optimizer.settings))
-    except (NameError, ValueError):  # a name or an expression that no formula has: the step says so
+    except (NameError, TypeError, ValueError):  # what no formula has: the step is taken, or says so
         return None
 
 

@@ -43,7 +43,7 @@ def _comparison(floats: str, ints: str) -> Any:
     def apply(x: Number, y: Any) -> Number:
         kind = x.body.kind(x, y)
         name = f"fcmp {floats}" if "double" in kind else f"icmp {ints}"
-        truth = kind.replace("double", "i1") if "double" in kind else "i1"
+        truth = f"{kind.rsplit(maxsplit=1)[0]} i1>" if "x" in kind else "i1"
         return x.body.new(truth, f"{name} {kind} {x.body.text(x, kind)}, {x.body.text(y, kind)}")
 
     return apply
@@ -175,7 +175,7 @@ class Body:
         self.lanes_kind = vector(width)
         self.entry: list[str] = []
         self.lines: list[str] = []
-        self.note: Any = None  # NaN comes to it once something isn't finite on the way to a value
+        self.note: Any = None  # where it is noted that something isn't finite on the way to a value
         self.mask: Any = None  # where what is computed now is asked for
 
     def do(self, line: str) -> None:
@@ -358,7 +358,7 @@ class Body:
     # -- formulas of the table
 
     def formula(self, text: str, names: dict[str, Any], note: Any = None) -> Any:
-        """The number, or the list, of a formula; note becomes NaN where the engine would raise on the way to it."""
+        """The number, or the list, of a formula; note is set where the engine would raise on the way to it."""
         before, self.note = self.note, note
         number = eval(_compiled(text), self.notation | names)
         self.note = before
@@ -384,11 +384,16 @@ class Body:
         own = (OF_ANY | OF_LANES if lanes else OF_ANY).get(name, partial(self.libm, name))
         return own(*map(self.lanes, numbers))
 
+    def look_at(self, number: Any, note: Variable) -> None:
+        """Sets bits of the note, which is 0, where a number isn't finite, as then number - number isn't 0."""
+        wrong = number - number
+        wrong = wrong if self.mask is None else self.select(self.mask, wrong, 0.0)
+        note.set(note | self.converted("bitcast", wrong, note.kind))
+
     def checked(self, number: Any) -> Any:
         """What may not be finite: a call, a quotient, a power."""
         if self.note is not None and isinstance(number, Number):
-            wrong = number - number
-            self.note += wrong if self.mask is None else self.select(self.mask, wrong, 0.0)
+            self.look_at(number, self.note)
         return number
 
     def choice(self, test: Any, body: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
@@ -444,6 +449,7 @@ FORMULA = Dialect(
 )
 INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "copysign": "copysign", "floor": "floor"}
 NOTATION: dict[str, Any] = {
+    "__builtins__": {},
     "pi": math.pi, "complex": lambda x, y: (x, y), "power": lambda x, times: x * x if times == 2 else x * x * x,
     "first": lambda xs: xs[0], "rest": lambda xs: xs[1:], "listed": Listed,
 }  # fmt: skip

@@ -254,7 +254,7 @@ def loop_over(kind: Kind) -> Callable[..., Any]:
     partials = [text for place, text in enumerate(kind.partials) if kind.stored >> place & 1]
 
     def run(body: Body, p: Fields, m: Floats, first: Int, stop: Int, lanes: Int, slopes: Int) -> Float:
-        lanes, wrong = (lanes if body.width > 1 else 1), body.variable(0.0, body.lanes_kind)
+        lanes, note = (lanes if body.width > 1 else 1), body.variable(0, body.lanes_kind.replace("double", "i64"))
         for i in body.count(first, stop):
             start, end = p.start[i], p.start[i + 1] - (1 if kind.stored else 0)
             rows = [p.rows[start + place] * lanes for place in range(0 if many else len(kind.operands))]
@@ -267,9 +267,9 @@ def loop_over(kind: Kind) -> Callable[..., Any]:
 
                 xs: Any = Items(body, start, end, item) if many else [m.lanes(row + lane) for row in rows]
                 for x in xs if kind.name not in PASSING else []:
-                    wrong += x - x  # relu, say, would hide it
+                    body.look_at(x, note)  # relu, say, would hide it
                 names = body.shared(kind.shared, {"xs": xs} if many else dict(zip(kind.operands, xs, strict=True)))
-                names["z"] = z = body.lanes(body.formula(kind.value, names, wrong))
+                names["z"] = z = body.lanes(body.formula(kind.value, names, note))
                 m.put(to + lane, z)
                 with body.when(slopes > 0):
                     row = body.variable(stored) if many else stored
@@ -278,7 +278,7 @@ def loop_over(kind: Kind) -> Callable[..., Any]:
                         for slope in partial if many else [partial]:
                             m.put(row * lanes + lane, slope)
                             row += 1
-        return body.select(body.any(wrong != 0.0), NAN, 0.0)
+        return body.select(body.any(note != 0), NAN, 0.0)
 
     return run
 

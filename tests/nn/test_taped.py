@@ -120,6 +120,16 @@ class Stepping(Optimizer):
                 parameter.data -= 0.05 * parameter.grad
 
 
+class Clipped(Optimizer):
+    """Calls a function of Python's that no formula of the table knows, or not so."""
+
+    each: ClassVar = {"step": "max(slope, -0.5) + weight_decay * w"}
+
+
+class ClippedAbove(Optimizer):
+    each: ClassVar = {"step": "min(slope, 0.5) + weight_decay * w"}
+
+
 OPTIMIZERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "SGD": lambda model: nn.SGD(model, 0.1),
     "momentum, decay": lambda model: nn.SGD(model, 0.05, momentum=0.7, weight_decay=0.02),
@@ -134,6 +144,8 @@ OWN: list[tuple[type[Optimizer], bool]] = [
     (Warm, True),
     (Halved, False),
     (Stepping, False),
+    (Clipped, False),
+    (ClippedAbove, False),
 ]
 
 
