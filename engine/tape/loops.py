@@ -6,8 +6,9 @@ its local derivatives, as the engine records them. plan.py says what the arrays 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache
+from threading import Lock
 from typing import Any, get_type_hints
 
 from engine.tape.emitter import Body, Fields, Float, Floats, Int, Items, Number, Words, vector
@@ -248,8 +249,8 @@ def mean_of(body: Body, values: Floats, count: Int, parts: int) -> Number:
     return mean.now()
 
 
-def loop_over(kind: Kind) -> Callable[..., Any]:
-    """The loop over instructions of one kind, from first to before stop."""
+def loop_over(kind: Kind, name: str) -> Callable[..., Any]:
+    """The loop over instructions of one kind, from first to before stop, under this name."""
     many = kind.operands == ("xs",)
     partials = [text for place, text in enumerate(kind.partials) if kind.stored >> place & 1]
 
@@ -280,6 +281,7 @@ def loop_over(kind: Kind) -> Callable[..., Any]:
                             row += 1
         return body.select(body.any(note != 0), NAN, 0.0)
 
+    run.__name__ = name
     return run
 
 
@@ -289,12 +291,26 @@ def driver(one_lane: bool) -> Loops:
     return Loops(1 if one_lane else WIDTH, PROGRAM, replay)
 
 
-@lru_cache(maxsize=128)
-def loop_of(kind: Kind, one_lane: bool) -> Loops:
-    """The loop over instructions of one kind, under the name run."""
-    return Loops(1 if one_lane else MANY, PROGRAM, loop_over(kind), effort=1)
+def loops_of(kinds: Sequence[Kind], one_lane: bool) -> list[tuple[Loops, str]]:
+    """The loops over instructions of these kinds, each by its name among some that were compiled together.
+
+    One by one they would all begin at the same place of a page, and processors mistake one for another: a chain of
+    alternating kinds took up to three times as long.
+    """
+    with ONE_AT_A_TIME:
+        missing = [kind for kind in kinds if (kind, one_lane) not in MADE]
+        functions = [loop_over(kind, f"run{place}") for place, kind in enumerate(missing)]
+        if missing:
+            made = Loops(1 if one_lane else MANY, PROGRAM, *functions, effort=1)
+            MADE.update({(kind, one_lane): (made, f.__name__) for kind, f in zip(missing, functions, strict=True)})
+        found = [MADE[kind, one_lane] for kind in kinds]
+        for kind in list(MADE)[: max(len(MADE) - MOST_KINDS, 0)]:
+            del MADE[kind]
+        return found
 
 
+MADE: dict[tuple[Kind, bool], tuple[Loops, str]] = {}  # the last ones, for as many tapes as need them
+MOST_KINDS, ONE_AT_A_TIME = 128, Lock()
 # what a program's fields are for the loops
 PROGRAM = {
     name: "Int" if kind is int else {"code": "Codes", "kinds": "Words"}.get(name, "Indices")

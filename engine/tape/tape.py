@@ -19,7 +19,7 @@ import numpy as np
 from engine.calculus import distinct_leaves, rebuilt
 from engine.domain import TOO_LARGE, DomainError, recording
 from engine.order import topological_order
-from engine.tape.loops import EACH, MANY, MEAN, SUMS, VALUES, WIDTH, driver, loop_of
+from engine.tape.loops import EACH, MANY, MEAN, SUMS, VALUES, WIDTH, driver, loops_of
 from engine.tape.plan import Floats, Integers, flatten
 from engine.value import Value
 
@@ -49,8 +49,8 @@ class Tape:
         self.program, self.parameters, self.place = flat.program, flat.parameters, flat.place
         self.ordered = [flat.parameters[q] for q in np.argsort(flat.place)]  # as among the scalars
         self.loops = driver(one_lane=not self.inputs)
-        self.kinds = [loop_of(kind, not self.inputs) for kind in flat.kinds]
-        flat.program.kinds[:] = [kind.address("run") for kind in self.kinds]
+        self.kinds = loops_of(flat.kinds, not self.inputs)
+        flat.program.kinds[:] = [loops.address(name) for loops, name in self.kinds]
         self.words = np.array([part if isinstance(part, int) else address(part) for part in flat.program], np.int64)
         self.memory = _aligned(flat.program.end) if not self.inputs else np.zeros(0)
         self.scalars = self.memory if not self.inputs else np.zeros(len(flat.place) + len(flat.constants) + WIDTH)

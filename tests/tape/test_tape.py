@@ -37,6 +37,7 @@ from engine import (
 )
 from engine.domain import RECORDING, recording
 from engine.rules import Rule
+from engine.tape import loops
 from engine.tape.emitter import Body, Number
 from engine.tape.plan import flatten
 from engine.tape.tape import Tape, trace
@@ -918,6 +919,16 @@ def test_lists_of_any_length_are_the_engines(name: str, count: int) -> None:
     same_as_eager(graph)
     same_in_batches(Tape(graph, [x]), batch_of([x], 17))
     same_as_eager(derivative(graph, w))
+
+
+def test_kinds_that_are_no_longer_kept_are_made_again_and_tapes_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "MOST_KINDS", 2)
+    x, w = Value(0.4), Value(1.3)
+    graphs = [(x * w).sin(), (x * w).exp() + w, (x * w).tanh() * w / (x + 2.0), (x * w).sin()]
+    tapes = [Tape(graph, [x]) for graph in graphs]
+    assert len(loops.MADE) == 2
+    for graph, tape in zip(graphs, tapes, strict=True):
+        assert tape.values([[0.4]]) == pytest.approx([graph.data], rel=1e-14)
 
 
 def test_a_number_in_machine_code_has_no_truth_in_python() -> None:
