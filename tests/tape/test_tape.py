@@ -598,6 +598,19 @@ def test_a_mean_that_is_too_large_is_an_error(size: int, fits: bool, largest: fl
             tape.value_and_gradient([[largest]] * size)
 
 
+def test_nothing_is_asked_of_an_infinite_partial_behind_a_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the tape alone, for a node's gradient and for a parameter's: 0 times infinity would be NaN."""
+    x, y, w, v = leaves(x=0.0, y=0.0, w=1.3, v=0.0)
+    E = sqrt(x * w) * y + sqrt(v) * y + v * x + w
+    expected = eager(E, [w, v])[1]
+    tape, whole = Tape(E, [x, y]), Tape(E)
+    for each in (tape, whole):
+        monkeypatch.setattr(each, "_eagerly", None)
+    assert tape.parameters == [w, v]
+    assert bits(tape.value_and_gradient([[0.0, 0.0]])[1]) == bits(expected)
+    assert bits(whole.value_and_gradient()[1]) == bits(eager(E, whole.parameters)[1])
+
+
 # -- batches, inputs, and what a replay leaves alone
 
 
