@@ -47,7 +47,7 @@ def loop_over_epochs(
         names |= {name: state[i * row] for i, name in enumerate(start) if name in common}
         for name, text in once:
             names[name] = body.formula(text, names)
-        wrong = body.variable(0.0, body.lanes_kind)
+        note = body.blank()
         for q in body.count(0, count, WIDTH):
             before = w.lanes(q)
             here = names | {name: state.lanes(i * row + q) for i, name in enumerate(start) if name not in common}
@@ -57,10 +57,10 @@ def loop_over_epochs(
             rate = rates.lanes(q)
             after = body.select(rate != 0.0, before - rate * here["step"], before)
             w.put(q, after)
-            wrong += after - after
+            body.look_at(after, note)
             for i, name in enumerate(start):
                 state.put(i * row + q, here[name])
-        return body.select(body.any(wrong != 0.0), math.nan, 0.0)
+        return body.select(body.any(note != 0), math.nan, 0.0)
 
     def train(
         body: Body, replay: Int, p: Fields, w: Floats, m: Floats, columns: Floats, stride: Int, count: Int, lanes: Int,
@@ -105,10 +105,10 @@ def loop_over_epochs(
             with body.when(error - error != 0.0):
                 copied(body, kept.past(states * state_stride), w, state_stride)
                 copied(body, kept, state, states * state_stride)
-                body.leave(body.converted("sitofp", epoch, "double"))
+                body.leave(body.float(epoch))
             with body.when(error <= until):
-                body.leave(body.converted("sitofp", epoch + 1, "double"))
-        return body.converted("sitofp", epochs, "double")
+                body.leave(body.float(epoch + 1))
+        return body.float(epochs)
 
     return train
 

@@ -3,7 +3,7 @@
 A Number stands for a float, lanes, an int or a truth in the code; Python's own numbers are its constants. Lanes are a
 vector of floats, one for each of as many samples. What Python does with Numbers is written into the body of a function:
 the loops around the table's formulas (loops.py) are Python, and a formula is read as the engine reads it, in the same
-order and without contraction. Next: functions.py, machine.py.
+order and without contraction. Read functions.py before, machine.py next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import chain
 from types import CodeType
 from typing import Any, TypeAlias
@@ -213,14 +213,20 @@ class Body:
         return Number(self, self.lanes_kind, self.text(number, self.lanes_kind))
 
     def lane(self, lanes: Number, place: int) -> Any:
-        return (
-            self.new("double", f"extractelement {lanes.kind} {lanes.read()}, i64 {place}")
-            if "x" in lanes.kind
-            else lanes
-        )
+        if "x" not in lanes.kind:
+            return lanes
+        return self.new("double", f"extractelement {lanes.kind} {lanes.read()}, i64 {place}")
 
     def converted(self, instruction: str, number: Number, kind: str) -> Number:
         return self.new(kind, f"{instruction} {number.kind} {number.read()} to {kind}")
+
+    def float(self, number: Number) -> Number:
+        """The float of an int."""
+        return self.converted("sitofp", number, "double")
+
+    def bits(self, number: Number) -> Number:
+        """The bits of floats, as ints."""
+        return self.converted("bitcast", number, number.kind.replace("double", "i64"))
 
     def select(self, test: Any, x: Any, y: Any) -> Any:
         if not isinstance(test, Number):
@@ -296,10 +302,8 @@ class Body:
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Calls a function of its own in the code, which is made with the first call; without a result it returns 0."""
-        name, given = (
-            function.__name__,
-            [x if isinstance(x, Number) else Number(self, "i64", str(x)) for x in arguments],
-        )
+        name = function.__name__
+        given = [x if isinstance(x, Number) else Number(self, "i64", str(x)) for x in arguments]
         if name not in self.functions:
             body = Body(self.width, self.functions)
             result = function(body, *(x.inside(body, f"%a{i}") for i, x in enumerate(given)))
@@ -384,11 +388,15 @@ class Body:
         own = (OF_ANY | OF_LANES if lanes else OF_ANY).get(name, partial(self.libm, name))
         return own(*map(self.lanes, numbers))
 
+    def blank(self) -> Variable:
+        """A note for look_at, of nothing yet."""
+        return self.variable(0, self.lanes_kind.replace("double", "i64"))
+
     def look_at(self, number: Any, note: Variable) -> None:
-        """Sets bits of the note, which is 0, where a number isn't finite, as then number - number isn't 0."""
+        """Sets bits of the note, which is 0 else, where a number isn't finite, as then number - number isn't 0."""
         wrong = number - number
         wrong = wrong if self.mask is None else self.select(self.mask, wrong, 0.0)
-        note.set(note | self.converted("bitcast", wrong, note.kind))
+        note.set(note | self.bits(wrong))
 
     def checked(self, number: Any) -> Any:
         """What may not be finite: a call, a quotient, a power."""
@@ -430,7 +438,7 @@ class Body:
         whole = self.sum(powers)
         return mapped(lambda power: power / whole, powers)
 
-    @property
+    @cached_property
     def notation(self) -> dict[str, Any]:
         """What the names in formulas stand for, and those in the text that a dialect makes of one."""
         names: dict[str, Any] = {

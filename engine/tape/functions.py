@@ -2,7 +2,7 @@
 
 Accuracy against the true value, in units of the last place: exp 0.8, tanh 1.4, sigmoid 1.4, softplus 1.5, hypot 1.1
 (tests/tape/test_functions.py measures it). A product in fused() is rounded once with its sum where the machine can:
-elsewhere the last bits may be others, and sigmoid's 1.8. A function without a text here is libm's, lane by lane.
+elsewhere the last bits may be others, and sigmoid's 1.8. A function that isn't here is libm's, lane by lane.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ def select(test: Any, x: Any, y: Any) -> Any:
 
 def power_of_two(k: Any, bias: int) -> Any:
     """2**(k + bias - 1023), k being in the last bits of a number."""
-    body, whole = k.body, f"<{k.body.width} x i64>"
-    return body.converted("bitcast", (body.converted("bitcast", k, whole) << 52) + (bias << 52), k.kind)
+    return k.body.converted("bitcast", (k.body.bits(k) << 52) + (bias << 52), k.kind)
 
 
 def reduced(y: Any) -> tuple[Any, Any, Any, Any]:

@@ -23,12 +23,9 @@ class Layer(NamedTuple):
 
     sums: Any
     rows: Any
+    own: Any  # those without the bias's
     weights: Any
     readers: Any  # of each weight: the product, or of a bias the sum
-
-    def own(self, graph: Any) -> Any:
-        """Its rows without that of the bias."""
-        return self.rows[self.rows != graph.one]
 
 
 class Layers:
@@ -72,18 +69,18 @@ class Layers:
         given = weight[graph.operand] | self.term[graph.operand] | np.array([*self.pulls, False])[reads]
         for layer, passes in zip(self.found, self.passes, strict=True):
             if passes:
-                given[graph.start[layer.own(graph)]] = True
+                given[graph.start[layer.own]] = True
         return given
 
     def _pulls(self, layout: Any, layer: Layer) -> bool:
         """Are the gradients of its rows its own alone, and side by side?"""
-        graph, own = layout.graph, layer.own(layout.graph)
+        graph, own = layout.graph, layer.own
         inside = (graph.uses[own] == len(layer.sums)) & graph.active[own]
         return bool(inside.all() and _adjacent(layout.position[own]))
 
     def _passes(self, layout: Any, layer: Layer) -> bool:
         """Has each of its rows one operand that nothing else reads, and stores its local derivative?"""
-        graph, own = layout.graph, layer.own(layout.graph)
+        graph, own = layout.graph, layer.own
         start = graph.start[own]
         single = (graph.count[own] == 1) & layout.stored[start] & (graph.uses[graph.operand[start]] == 1)
         return bool(single.all() and _adjacent(layout.position[graph.operand[start]]))
@@ -93,7 +90,7 @@ class Layers:
         graph, gradient = layout.graph, layout.first_gradient + layout.position
         lines, lists = [], [0]
         for layer, pulls, passes in zip(self.found, self.pulls, self.passes, strict=True):
-            own, target, times = layer.own(graph), 0, 0
+            own, target, times = layer.own, 0, 0
             if pulls:
                 edges = graph.start[own]
                 target = gradient[graph.operand[edges[0]] if passes else own[0]]
@@ -103,10 +100,10 @@ class Layers:
             lists += [*layout.row[layer.rows], *gradient[layer.sums[::-1]]]
         return np.array(lines, np.int32), np.array(lists, np.int32)
 
-    def due(self, graph: Any) -> tuple[Any, Any]:
+    def due(self) -> tuple[Any, Any]:
         """The layers that give the gradients of their rows, and the last of these, where they are due."""
         numbers = np.flatnonzero(self.pulls).astype(np.int32)
-        return numbers, np.array([self.found[number].own(graph)[-1] for number in numbers], np.int32)
+        return numbers, np.array([self.found[number].own[-1] for number in numbers], np.int32)
 
 
 def _adjacent(positions: Any) -> Any:
@@ -137,7 +134,8 @@ def _candidates(graph: Any) -> list[Layer]:
         sums = np.array(same)
         terms = graph.start[sums][:, None] + np.arange(graph.count[same[0]])
         readers = np.where(inside[terms], graph.operand[terms], sums[:, None])
-        found.append(Layer(sums, row[terms[0]], weight[terms].astype(np.int64), readers))
+        rows = row[terms[0]]
+        found.append(Layer(sums, rows, rows[rows != graph.one], weight[terms].astype(np.int64), readers))
     return found
 
 

@@ -40,8 +40,8 @@ class Pass:
         made.__name__ = method.__name__
         return self.body.call(made, self.p, self.w, self.m, self.sums, self.lanes, *arguments)
 
-    def each_vector(self, start: Any = 0) -> Any:
-        return self.body.count(start, self.lanes, self.body.width)
+    def each_vector(self) -> Any:
+        return self.body.count(0, self.lanes, self.body.width)
 
     def begin(self) -> None:
         """Scalars that are read as rows."""
@@ -202,7 +202,7 @@ def replay(
     """The mean of E, its values, and its gradient, or each sample's, if asked for; NaN where a number isn't finite."""
     one = Pass(body, p, w, m, sums, lanes)
     lanes = one.lanes
-    parts, bad = one.parts, body.variable(0.0)
+    parts, bad, share = one.parts, body.variable(0.0), 1.0 / body.float(count)
     one.begin()
     for start in body.count(0, count, body.select(slopes == EACH, parts, lanes)):  # E itself is looked at in the mean
         one.fill(columns, stride, samples, listed, start, count)
@@ -216,8 +216,7 @@ def replay(
                     sums.put(i, 0.0, parts)
             stop = body.select(slopes == EACH, start + parts, count)
             stop = body.select(stop < count, stop, count)
-            share = body.select(slopes == EACH, 1.0, 1.0 / body.converted("sitofp", count, "double"))
-            one.apart(Pass.backward, share, start, stop)
+            one.apart(Pass.backward, body.select(slopes == EACH, 1.0, share), start, stop)
             with body.when(slopes == EACH):
                 for sample in body.count(start, stop):
                     for q in body.count(0, p.parameters):
@@ -231,13 +230,13 @@ def replay(
                 slope += sums[q * parts + part]
             gradient.put(q, slope, 1)
             bad += slope - slope
-    mean = mean_of(body, values, count, parts)
+    mean = mean_of(body, values, count, share, parts)
     return body.select(bad + (mean - mean) != 0.0, NAN, mean)
 
 
-def mean_of(body: Body, values: Floats, count: Int, parts: int) -> Number:
+def mean_of(body: Body, values: Floats, count: Int, share: Float, parts: int) -> Number:
     """The sum of each value's share, in so many parts."""
-    share, whole = 1.0 / body.converted("sitofp", count, "double"), count - (count & (parts - 1))
+    whole = count - (count & (parts - 1))
     sums = body.variable(-0.0, vector(parts))
     for i in body.count(0, whole, parts):
         sums += values.lanes(i, parts) * share
@@ -255,7 +254,7 @@ def loop_over(kind: Kind, name: str) -> Callable[..., Any]:
     partials = [text for place, text in enumerate(kind.partials) if kind.stored >> place & 1]
 
     def run(body: Body, p: Fields, m: Floats, first: Int, stop: Int, lanes: Int, slopes: Int) -> Float:
-        lanes, note = (lanes if body.width > 1 else 1), body.variable(0, body.lanes_kind.replace("double", "i64"))
+        lanes, note = (lanes if body.width > 1 else 1), body.blank()
         for i in body.count(first, stop):
             start, end = p.start[i], p.start[i + 1] - (1 if kind.stored else 0)
             rows = [p.rows[start + place] * lanes for place in range(0 if many else len(kind.operands))]

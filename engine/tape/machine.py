@@ -25,11 +25,11 @@ class Loops:
     """
 
     def __init__(self, width: int, fields: dict[str, str], *functions: Callable[..., Any], effort: int = 2) -> None:
-        self.kinds: dict[str, list[str]] = {}
+        taken: dict[str, list[str]] = {}
         texts: dict[str, str] = {}
         for function in functions:
             annotations = [function.__annotations__[name] for name in list(function.__annotations__)[1:-1]]
-            self.kinds[function.__name__] = kinds = [KINDS.get(each, "ptr") for each in annotations]
+            taken[function.__name__] = kinds = [KINDS.get(each, "ptr") for each in annotations]
             body = Body(width, texts)
             given = [Number(body, kind, f"%a{i}") for i, kind in enumerate(kinds)]
             arguments = [body.argument(each, x, fields) for each, x in zip(annotations, given, strict=True)]
@@ -45,7 +45,7 @@ class Loops:
         passes.run(code, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
         self.engine = llvm.create_mcjit_compiler(code, machine)
         self.engine.finalize_object()
-        self.functions = {name: self._function(name, kinds) for name, kinds in self.kinds.items()}
+        self.functions = {name: self._function(name, kinds) for name, kinds in taken.items()}
 
     def _function(self, name: str, kinds: list[str]) -> Callable[..., float]:
         """It holds the interpreter meanwhile."""

@@ -246,11 +246,8 @@ class Layout:
         count = np.where(self.plain[self.made], graph.count[self.made] + stores, 0)
         count[firsts] = 1
         start = np.concatenate([[0], np.cumsum(count)])
-        rows, edge, storing = (
-            np.zeros(start[-1], np.int64),
-            self.plain[graph.consumer],
-            np.flatnonzero(self.stored)[::-1],
-        )
+        rows, edge = np.zeros(start[-1], np.int64), self.plain[graph.consumer]
+        storing = np.flatnonzero(self.stored)[::-1]
         rows[start[self.position[graph.consumer[edge]]] + graph.slot[edge]] = self.row[graph.operand[edge]]
         rows[start[self.position[graph.consumer[storing]] + 1] - 1] = self.slope[storing]  # the first remains
         rows[start[firsts]] = np.arange(len(firsts))
@@ -264,16 +261,15 @@ class Layout:
         edge = reverse[self.pulled[reverse]]
         target, consumer = graph.operand[edge], graph.consumer[edge]
         factor = np.where(self.stored[edge], self.slope[edge], self.scaling[self.factor[edge]])
-        upstream = (
-            self.first_gradient + self.position[np.where(self.layers.term[consumer], graph.reader[consumer], consumer)]
-        )
+        upstream = np.where(self.layers.term[consumer], graph.reader[consumer], consumer)
+        upstream = self.first_gradient + self.position[upstream]
         if graph.active[graph.nodes - 1]:
             target = np.append(np.int32(graph.nodes - 1), target)
             factor, upstream = np.append(self.scaling[graph.one], factor), np.append(np.int32(self.seed), upstream)
         inner = ~graph.scalar[target]
         self.targets = self.place[target[~inner]]
         sums = self.targets, factor[~inner], upstream[~inner]
-        numbers, last = self.layers.due(graph)
+        numbers, last = self.layers.due()
         where = self.position[np.append(target[inner], last)]
         factor, upstream = np.append(factor[inner], numbers), np.append(upstream[inner], np.zeros_like(numbers))
         by_target = np.argsort(where, kind="stable")

@@ -121,11 +121,12 @@ class Tape:
 
     def _replayed(self, batch: Floats, slopes: int) -> tuple[float, Floats, Floats]:
         """The mean, which is NaN where the engine is to say why; the values; and a gradient, or one for each sample."""
-        lanes, samples = self.lanes(1 if slopes == EACH else len(batch)), np.arange(len(batch))
+        lanes, listed = self.lanes(len(batch)), None
+        if slopes == EACH:
+            lanes, listed = self.lanes(1), np.arange(len(batch))
         columns = self.columns(batch, lanes)
         values = np.zeros(columns.shape[1] + lanes)
         gradients = np.zeros((len(batch) if slopes == EACH else 1, len(self.parameters)))
-        listed = samples if slopes == EACH else None
         mean = self.run(columns, listed, len(batch), lanes, values, gradients, slopes)
         return mean, values[: len(batch)], gradients[:, self.place]
 
