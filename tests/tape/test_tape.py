@@ -867,6 +867,15 @@ def weighted(v: list[Value], made: list[Value]) -> Value:
     return total([a * b for a, b in zip(v, made, strict=True)])
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_layer_gives_the_gradients_of_its_rows_in_one_go(bias: bool) -> None:
+    """No term is left but that of the seed, that of the output and a layer's turn; nor one of a parameter's."""
+    inputs, _, v, sums = one_layer()
+    output = total([*(a * z.tanh() for a, z in zip(v, sums, strict=True)), *[Value(0.2, "b")][:bias]])
+    program = Tape(output.sin(), inputs).program
+    assert (program.upstreams == 0).sum() == 1 and len(program.upstreams) == 3 and program.terms == 0
+
+
 def test_gradients_meet_slopes_that_dont_lie_side_by_side() -> None:
     inputs, _, v, sums = one_layer()
     E = weighted(v, [z.tanh() for z in sums])
